@@ -1,0 +1,1 @@
+"""Usher, an X2Go session broker."""

@@ -1,0 +1,218 @@
+"""May this user, at this client, see this profile? Pure, and able to say why.
+
+The rule stands once, in ``Catalogue._decide``, and is computed for many profiles at a time: a set
+of profiles is one whole number with bit ``i`` for profile ``i``, so that a user among ten thousand
+profiles costs a few operations on such numbers. ``may_see`` is the same with one profile.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import NamedTuple
+
+from usher.model import Address, Client, Network, Profile, Rule, User
+
+EVERYBODY = "ALL"
+
+Names = Mapping[str, Collection[Address]]
+"""Host names in client lists and their addresses; a missing one could not be resolved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """True when allowed; ``why`` is for the log and for ``usher why``."""
+
+    allowed: bool
+    why: str
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+class Catalogue:
+    """The profiles on offer, indexed so that a user costs what they see, not what there is."""
+
+    def __init__(self, profiles: Iterable[Profile], names: Names | None = None) -> None:
+        self.profiles = tuple(profiles)
+        self._position = {p.section or p.id: i for i, p in enumerate(self.profiles)}
+        self._position |= {p.id: i for i, p in enumerate(self.profiles)}
+        self._every = (1 << len(self.profiles)) - 1
+        self._users = _Lists(p.access.users for p in self.profiles)
+        self._groups = _Lists(p.access.groups for p in self.profiles)
+        self._clients = _Lists(p.access.clients for p in self.profiles)
+        self._networks = _Networks(self._clients)
+        self.names = names or {}
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The host names in client lists: somebody has to resolve them, and set ``names``."""
+        return self._networks.host_names
+
+    @property
+    def names(self) -> Names:
+        """The host names in client lists, resolved."""
+        return self._names
+
+    @names.setter
+    def names(self, names: Names) -> None:
+        self._names = names
+        self._networks.resolve(names)
+
+    def visible(self, user: User, client: Client) -> tuple[Profile, ...]:
+        """The profiles this user may see from this client, in the order of the catalogue."""
+        return tuple([self.profiles[i] for i in _ones(self._decide(user, client).visible)])
+
+    def find(self, name: str, user: User, client: Client) -> Profile | None:
+        """The profile of that id or section, if this user may see it."""
+        position = self._position.get(name)
+        if position is None or not self._decide(user, client).visible >> position & 1:
+            return None
+        return self.profiles[position]
+
+    def why(self, profile: Profile, user: User, client: Client) -> Verdict:
+        """The verdict about one profile of the catalogue, and the list that made it."""
+        position = self._position[profile.id]
+        welcome, free, by_user, not_by_user, _, visible = (
+            bits >> position & 1 for bits in self._decide(user, client)
+        )
+        access, covering = profile.access, [*self._networks.covering(client.address)]
+        if not welcome:
+            return Verdict(False, _because("clients", access.clients, covering, client.address))
+        if free:
+            return Verdict(True, "no user or group list")
+        if by_user or not_by_user:
+            why = _because("users", access.users, [EVERYBODY, user.name], user.name)
+        else:
+            groups = [EVERYBODY, *sorted(user.groups)]
+            why = _because("groups", access.groups, groups, f"a group of {user.name}")
+        return Verdict(bool(visible), why)
+
+    def _decide(self, user: User, client: Client) -> _Stages:
+        """The rule: clients must pass; then the user lists decide; then the group lists."""
+        ours, _ = self._clients.verdicts(self._networks.covering(client.address))
+        welcome = (self._every & ~self._clients.present) | (ours & ~self._networks.unknown)
+        free = self._every & ~(self._users.present | self._groups.present)
+        by_user, not_by_user = self._users.verdicts((EVERYBODY, user.name))
+        by_group, _ = self._groups.verdicts((EVERYBODY, *user.groups))
+        visible = welcome & (free | by_user | (by_group & ~not_by_user))
+        return _Stages(welcome, free, by_user, not_by_user, by_group, visible)
+
+
+class _Stages(NamedTuple):
+    """What each step of the rule said, as bits."""
+
+    welcome: int
+    free: int
+    by_user: int
+    not_by_user: int
+    by_group: int
+    visible: int
+
+
+class _Lists:
+    """One kind of rule of every profile, as bits."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.present = self.allow_first = self.broken = 0
+        self.allow: defaultdict[str, int] = defaultdict(int)
+        self.deny: defaultdict[str, int] = defaultdict(int)
+        for position, rule in enumerate(rules):
+            if rule:
+                self._add(rule, 1 << position)
+
+    def _add(self, rule: Rule, bit: int) -> None:
+        self.present |= bit
+        self.allow_first |= bit if rule.allow_first else 0
+        self.broken |= bit if rule.broken else 0
+        for entry in rule.allow:
+            self.allow[entry] |= bit
+        for entry in rule.deny:
+            self.deny[entry] |= bit
+
+    def verdicts(self, entries: Iterable[str]) -> tuple[int, int]:
+        """The profiles whose rule says yes, and those whose rule says no, to these entries."""
+        allowed = denied = 0
+        for entry in entries:
+            allowed |= self.allow.get(entry, 0)
+            denied |= self.deny.get(entry, 0)
+        yes = allowed & (~denied | self.allow_first) & ~self.broken
+        return yes, (denied | self.broken) & ~yes
+
+
+class _Networks:
+    """The client entries of every profile: which of them cover an address?"""
+
+    def __init__(self, lists: _Lists) -> None:
+        self._lists = lists
+        self._of_length: defaultdict[tuple[int, int], dict[int, list[str]]] = defaultdict(dict)
+        self._of_address: dict[Address, list[str]] = {}
+        self.unknown = 0
+        names = set()
+        for entry in {*lists.allow, *lists.deny} - {EVERYBODY}:
+            network = network_of(entry)
+            if network is None:
+                names.add(entry)
+            else:
+                of_length = self._of_length[network.version, network.prefixlen]
+                of_length.setdefault(int(network.network_address), []).append(entry)
+        self.host_names = frozenset(names)
+
+    def resolve(self, names: Names) -> None:
+        """Take the addresses of the host names; whom an unknown one denies is not known either."""
+        of_address: defaultdict[Address, list[str]] = defaultdict(list)
+        self.unknown = 0
+        for name in self.host_names:
+            for address in names.get(name, ()):
+                of_address[address].append(name)
+            if name not in names:
+                self.unknown |= self._lists.deny.get(name, 0)
+        self._of_address = dict(of_address)
+
+    def covering(self, address: Address) -> Iterator[str]:
+        """The entries that cover this address."""
+        yield EVERYBODY
+        yield from self._of_address.get(address, ())
+        number, size = int(address), address.max_prefixlen
+        for (version, length), networks in self._of_length.items():
+            if version == address.version:
+                shift = size - length
+                yield from networks.get(number >> shift << shift, ())
+
+
+def network_of(entry: str) -> Network | None:
+    """Read ``address``, ``address/bits`` or ``address/netmask``; None for anything else."""
+    try:
+        return ip_network(entry, strict=False)
+    except ValueError:
+        return None
+
+
+def may_see(profile: Profile, user: User, client: Client, names: Names | None = None) -> Verdict:
+    """May this user, at this client, see this profile?"""
+    return Catalogue([profile], names).why(profile, user, client)
+
+
+def _because(what: str, rule: Rule, entries: Sequence[str], whom: object) -> str:
+    """Name the entries that matched, as they stand in the profile."""
+    if rule.broken:
+        return f"acl-{what}: {rule.broken}"
+    found = [
+        f"acl-{what}-{verb} has {', '.join(hits)}"
+        for verb, names in (("allow", rule.allow), ("deny", rule.deny))
+        if (hits := [entry for entry in entries if entry in names])
+    ]
+    if len(found) == 2:
+        found.append(f"acl-{what}-order is {'allow-deny' if rule.allow_first else 'deny-allow'}")
+    return "; ".join(found) or f"no acl-{what} list has {whom}"
+
+
+def _ones(number: int) -> Iterator[int]:
+    """The positions of the set bits, lowest first."""
+    digits = bin(number)[:1:-1]
+    position = digits.find("1")
+    while position >= 0:
+        yield position
+        position = digits.find("1", position + 1)

@@ -1,0 +1,1 @@
+"""Agents: what does the server say?"""

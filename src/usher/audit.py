@@ -1,0 +1,106 @@
+"""One line of JSON per decision: who, from where, what, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from usher.errors import BrokerError
+from usher.model import Reply, Request
+
+FLUSH_SECONDS = 0.1
+
+
+class Decision(msgspec.Struct, omit_defaults=True):
+    """A line of the audit log. ``outcome`` is ``granted``, the reason of a refusal, or ``bug``."""
+
+    time: float
+    task: str
+    user: str
+    client: str
+    outcome: str
+    profile: str = ""
+    server: str = ""
+    detail: str = ""
+
+
+Listener = Callable[[Decision], None]
+
+
+def granted(request: Request, reply: Reply) -> Decision:
+    """What to note about an answer."""
+    line = Decision(
+        time.time(),
+        request.task.value or "login",
+        reply.user.name if reply.user else "",
+        str(request.client.address),
+        "granted",
+        request.profile_id,
+    )
+    if reply.selection:
+        line.server = reply.selection.server.name
+    if reply.unavailable:
+        line.outcome, line.detail = reply.unavailable.reason, reply.unavailable.detail
+    if request.event:
+        line.detail = " ".join(f"{key}={value}" for key, value in request.event.fields.items())
+    return line
+
+
+def refused(request: Request, error: Exception) -> Decision:
+    """What to note about an error: a refusal, or a bug (whose details go to the other log)."""
+    reason, detail = "bug", type(error).__name__
+    if isinstance(error, BrokerError):
+        reason, detail = error.reason, error.detail
+    return Decision(
+        time.time(),
+        request.task.value or "login",
+        request.credential.username,
+        str(request.client.address),
+        reason,
+        request.profile_id,
+        detail=detail,
+    )
+
+
+class AuditLog:
+    """Gathers lines and writes them in a thread, so that no client waits for a disk.
+
+    ``path`` is opened anew for every batch: whoever rotates it needs to tell nobody.
+    Without a path the lines go to standard error.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._lines: list[bytes] = []
+        self._encode = msgspec.json.Encoder().encode
+
+    def __call__(self, line: Decision) -> None:
+        """Take a line; it is written within FLUSH_SECONDS."""
+        self._lines.append(self._encode(line))
+
+    async def run(self) -> None:
+        """Write what has come, until cancelled; then the rest."""
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_SECONDS)
+                if self._lines:
+                    await asyncio.to_thread(self._flush)
+        finally:
+            self._flush()
+
+    def _flush(self) -> None:
+        batch, self._lines = self._lines, []
+        if not batch:
+            return
+        text = b"\n".join(batch) + b"\n"
+        if self._path is None:
+            sys.stderr.buffer.write(text)
+            sys.stderr.buffer.flush()
+            return
+        with self._path.open("ab") as file:
+            file.write(text)

@@ -1,0 +1,1 @@
+"""Authenticators: is it you?"""

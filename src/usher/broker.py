@@ -1,0 +1,115 @@
+"""The broker's whole job: who are you, what may you see, where do you go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from usher import audit
+from usher.authid import AuthIds, Doubt
+from usher.errors import NoServer, NoSuchProfile, Unavailable
+from usher.farm import Farm
+from usher.model import Credential, Login, Profile, Reply, Request, Selection, Task, User, Vouched
+from usher.ports import Authenticator, Directory, ProfileSource, Selector
+
+PASSWORD_STAYS = "This broker cannot change passwords."  # noqa: S105 - a sentence
+
+_GRANTS_NOTHING = {Doubt.EXPIRED, Doubt.REVOKED}
+"""Doubts that do not matter for an event: refusing one pops up over a running session."""
+
+
+class Broker:
+    """One per configuration. Holds the plugins and no request state."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        directory: Directory,
+        profiles: ProfileSource,
+        selector: Selector,
+        farm: Farm,
+        authids: AuthIds,
+        listener: audit.Listener,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._authenticator = authenticator
+        self._directory = directory
+        self._profiles = profiles
+        self._selector = selector
+        self._farm = farm
+        self._authids = authids
+        self._listener = listener
+        self._clock = clock
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer one request. Every front-end comes in here, and only here.
+
+        Raises BrokerError when the request is refused as a whole.
+        """
+        try:
+            reply = await self._answer(request)
+        except Exception as error:
+            self._listener(audit.refused(request, error))
+            raise
+        self._listener(audit.granted(request, reply))
+        return reply
+
+    async def _answer(self, request: Request) -> Reply:
+        if request.task is Task.TEST:  # the clients send no credentials with it
+            return Reply(request.task)
+        login = await self._login(request)
+        try:
+            reply = await self._grant(request, login.user)
+        except Unavailable as error:
+            reply = Reply(request.task, login.user, unavailable=error)
+        # Last, so that a wish refused above does not cost the login.
+        return replace(reply, authid=self._authids.seal(login, request.client))
+
+    async def _grant(self, request: Request, user: User) -> Reply:
+        match request.task:
+            case Task.LIST:
+                catalogue = await self._profiles.profiles(user)
+                visible = catalogue.visible(user, request.client)
+                return Reply(request.task, user, profiles=visible)
+            case Task.SELECT:
+                return Reply(request.task, user, selection=await self._select(request, user))
+            case Task.SET_PASSWORD:
+                return Reply(request.task, user, password_refused=PASSWORD_STAYS)
+        return Reply(request.task, user)
+
+    async def _login(self, request: Request) -> Login:
+        """Who is it? An authid of ours decides, or else whoever the transport or a plugin says."""
+        credential = request.credential
+        if isinstance(credential, Vouched):
+            return Login(await self._directory.user(credential.username), self._clock())
+        if credential.authid:
+            claim = self._authids.read(credential.authid, credential.username, request.client)
+            if not claim.doubt or request.task is Task.EVENT and claim.doubt in _GRANTS_NOTHING:
+                return Login(await self._directory.user(claim.username), claim.since)
+            if claim.doubt is not Doubt.FOREIGN:
+                credential = replace(credential, authid="")
+        return await self._authenticate(credential, request)
+
+    async def _authenticate(self, credential: Credential, request: Request) -> Login:
+        username = await self._authenticator.authenticate(credential, request.client)
+        return Login(await self._directory.user(username), self._clock())
+
+    async def _select(self, request: Request, user: User) -> Selection:
+        profile = await self._profile(request, user)
+        servers = await self._profiles.servers(profile, user)
+        candidates = self._farm.candidates(servers)
+        if not candidates:
+            raise NoServer(detail=f"none of {len(servers)} servers of {profile.id} is up")
+        server = self._selector.select(candidates, user)
+        self._farm.lease(user.name, profile.id, server)
+        return Selection(server)
+
+    async def _profile(self, request: Request, user: User) -> Profile:
+        """The profile asked for, looked up among those this user may see."""
+        catalogue = await self._profiles.profiles(user)
+        profile = catalogue.find(request.profile_id, user, request.client)
+        if profile is None:
+            raise NoSuchProfile(detail=f"{request.profile_id!r} is unknown or hidden")
+        return profile

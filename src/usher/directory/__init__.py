@@ -1,0 +1,1 @@
+"""Directories: who is that, and in which groups?"""

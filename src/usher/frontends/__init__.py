@@ -1,0 +1,1 @@
+"""Front-ends: how clients reach the broker. No policy."""

@@ -1,0 +1,1 @@
+"""Tiny processes with other rights. They import nothing of the package."""

@@ -1,0 +1,53 @@
+"""Keeps the farm's picture fresh, off the request path."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from typing import Protocol
+
+from usher.farm import Farm
+from usher.model import Server
+from usher.ports import Agent
+
+log = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 2.0
+PATIENCE_SECONDS = 2.0
+
+
+class KnowsServers(Protocol):
+    """Whoever can tell which servers there are to watch."""
+
+    def known_servers(self) -> Collection[Server]:
+        """Every server that any profile names."""
+
+
+class Monitor:
+    """Asks every known server for its load, all at once, again and again."""
+
+    def __init__(self, agent: Agent, farm: Farm, source: KnowsServers) -> None:
+        self._agent = agent
+        self._farm = farm
+        self._source = source
+
+    async def run(self) -> None:
+        """Look at the farm until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(PERIOD_SECONDS)
+
+    async def look(self) -> None:
+        """Ask every server once; one that does not answer in time counts as silent."""
+        await asyncio.gather(*(self._ask(server) for server in self._source.known_servers()))
+
+    async def _ask(self, server: Server) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                load = await self._agent.load(server)
+        except OSError as error:  # TimeoutError is one
+            log.debug("%s does not answer: %s", server.name, error)
+            self._farm.silent(server)
+        else:
+            self._farm.seen(server, load)

@@ -1,0 +1,93 @@
+"""Every way the broker meets the world, on one page. A plugin is a class with these methods.
+
+Plugins keep no request state on ``self``: one instance serves all clients at once.
+"No" is a BrokerError; "could not tell" is any other exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from usher.access import Catalogue
+from usher.errors import Fault
+from usher.model import Candidate, Client, Credential, Load, Profile, Server, User
+
+
+@runtime_checkable
+class Authenticator(Protocol):
+    async def authenticate(self, credential: Credential, client: Client) -> str:
+        """Is it you? Return the proved user name, or raise AuthFailed.
+
+        ``credential.authid`` is empty or a foreign one: the broker has looked at its own before.
+        """
+
+
+@runtime_checkable
+class Directory(Protocol):
+    async def user(self, username: str) -> User:
+        """Who is that? Return the user with their groups; an unknown one is in no group."""
+
+
+@runtime_checkable
+class ProfileSource(Protocol):
+    async def profiles(self, user: User) -> Catalogue:
+        """What is on offer? The broker asks the catalogue what this user may see of it.
+
+        The same object as long as nothing has changed: whoever keeps something about a
+        catalogue can tell a new one by its identity.
+        """
+
+    async def servers(self, profile: Profile, user: User) -> Sequence[Server]:
+        """The servers this user may be sent to for a profile they see; none means no server."""
+
+    def known_servers(self) -> Collection[Server]:
+        """Every server that any profile has named so far, for those who watch the farm."""
+
+
+@runtime_checkable
+class Selector(Protocol):
+    def select(self, candidates: Sequence[Candidate], user: User) -> Server:
+        """Pick one of the (never empty) candidates. No I/O, no waiting."""
+
+
+@runtime_checkable
+class Agent(Protocol):
+    async def load(self, server: Server) -> Load:
+        """How busy is the server now? An OSError says that it does not answer."""
+
+
+@runtime_checkable
+class Store(Protocol):
+    def secret(self, name: str) -> bytes:
+        """32 random bytes, made at the first call for a name and the same ever after."""
+
+    async def revoke(self, username: str, since: float) -> None:
+        """Remember that this user's logins before ``since`` (seconds since 1970) are void."""
+
+    async def revocations(self) -> Mapping[str, float]:
+        """Every revocation: user name to the latest ``since``."""
+
+
+@runtime_checkable
+class Worker(Protocol):
+    """A plugin with a life of its own may have this method beside those of its port."""
+
+    async def run(self) -> None:
+        """Work until cancelled: watch a file, keep a connection."""
+
+
+@runtime_checkable
+class Reloadable(Protocol):
+    """A plugin that reads files may have this method beside those of its port."""
+
+    async def reload(self) -> None:
+        """Read again now; keep what was good if the new is not, and log why."""
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A plugin that reads files may have this method beside those of its port."""
+
+    def faults(self) -> Sequence[Fault]:
+        """Everything wrong in the files as last read: file, line, key, what would be right."""

@@ -1,0 +1,1 @@
+"""Profile sources: what is on offer?"""

@@ -1,0 +1,1 @@
+"""Selectors: which of these servers?"""

@@ -1,0 +1,1 @@
+"""Stores: what must outlive the process."""

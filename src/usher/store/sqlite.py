@@ -1,0 +1,77 @@
+"""A folder on this machine: a SQLite database, and secrets in files of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_bytes
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS revocation (username TEXT PRIMARY KEY, since REAL NOT NULL)"
+_REVOKE = """
+    INSERT INTO revocation VALUES (?, ?)
+    ON CONFLICT (username) DO UPDATE SET since = max(since, excluded.since)
+"""
+_SECRET_BYTES = 32
+
+
+class Sqlite:
+    """A folder on this machine, made at the first need, that only the daemon's account can read.
+
+    path: the folder: database, secret, host keys
+    """
+
+    def __init__(self, *, path: Path = Path("/var/lib/usher")) -> None:
+        self._folder = path
+
+    def secret(self, name: str) -> bytes:
+        """Read the file ``name``, or make it."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / name
+        if not path.exists():
+            self._make_secret(path)
+        secret = path.read_bytes()
+        if len(secret) != _SECRET_BYTES:
+            raise ValueError(f"{path} must hold {_SECRET_BYTES} bytes and holds {len(secret)}")
+        return secret
+
+    async def revoke(self, username: str, since: float) -> None:
+        """Write it to the disk; only then is it said to be done."""
+        await asyncio.to_thread(self._revoke, username, since)
+
+    async def revocations(self) -> Mapping[str, float]:
+        """Read them all."""
+        return await asyncio.to_thread(self._revocations)
+
+    def _revoke(self, username: str, since: float) -> None:
+        with self._database() as database:
+            database.execute(_REVOKE, (username, since))
+
+    def _revocations(self) -> Mapping[str, float]:
+        with self._database() as database:
+            return dict(database.execute("SELECT username, since FROM revocation"))
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one job: they are rare, and this way no thread owns one."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        database = sqlite3.connect(self._folder / "usher.db", timeout=10)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(_SCHEMA)
+            with database:
+                yield database
+        finally:
+            database.close()
+
+    def _make_secret(self, path: Path) -> None:
+        """Whole or not at all, and one winner when two daemons start at once."""
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_bytes(token_bytes(_SECRET_BYTES))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()

@@ -1,0 +1,1 @@
+"""Wires: text to Request, Reply to text. No I/O, no awaiting."""
