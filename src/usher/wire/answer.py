@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from usher.errors import BrokerError
-from usher.model import Client, Reply, Request, Task
+from usher.model import Client, Reply, Request, Server, Task
+
+_NOBODY = "no-server-available-please-try-later.invalid"
+NOWHERE: Final = Server(_NOBODY, _NOBODY)
+"""Where clients are sent when there is no server: they show the name and stay usable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,51 @@
+"""Text in the notation of Qt's INI files, which x2goclient reads profiles in."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# x2goclient looks for these words anywhere in a reply before it reads any INI file. `<br>` it
+# even replaces by a line feed. A value that holds one goes out with the first letter escaped.
+_MARKER: Final = (
+    "<br>|AUTHID:|Access granted|SERVER:|SESSION_INFO|(?:START|END)_(?:USER_SESSIONS|CLIENT_CONFIG)"
+    "|PASSWORD CHANGED|SUSPEND|TERMINATE|-----(?:BEGIN|END)|X2GODATA(?:BEGIN|END)|LOGIN OK"
+)
+_SHORT: Final = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+# Qt reads as many hexadecimal digits as there are: a digit after an escape must be one as well.
+_ESCAPED: Final = re.compile(rf'["\\\n\r\t]|(?:[^ -~]|(?={_MARKER}).)[0-9A-Fa-f]*')
+_NEEDS_QUOTES: Final = re.compile(r"[,;=\\]|^ | $")
+
+
+def quote(text: str) -> str:
+    """Write a text so that x2goclient reads back exactly it: one line of printable ASCII.
+
+    Half a surrogate pair is no text and becomes U+FFFD.
+    """
+    if text.startswith("@"):
+        text = "@" + text
+    escaped = _ESCAPED.sub(_escape, text)
+    return f'"{escaped}"' if _NEEDS_QUOTES.search(escaped) else escaped
+
+
+def has_marker(text: str) -> bool:
+    """Would x2goclient mistake something in this text for a word of its protocol?"""
+    return _FIND_MARKER(text) is not None
+
+
+_FIND_MARKER: Final = re.compile(_MARKER).search
+
+
+def _escape(match: re.Match[str]) -> str:
+    text = match[0]
+    return _SHORT.get(text) or "".join(rf"\x{unit:x}" for unit in _utf16(text))
+
+
+def _utf16(text: str) -> memoryview:
+    """The text as Qt holds it."""
+    return memoryview(_sound(text).encode("utf-16-le")).cast("H")
+
+
+def _sound(text: str) -> str:
+    """Join the halves of surrogate pairs; what is half for good becomes U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,0 +1,77 @@
+"""The form that every client posts, read once for all wires."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from usher.errors import BadRequest
+from usher.model import Client, Credential, Event, Request, Task
+
+MAX_FIELDS: Final = 32
+MAX_LENGTH: Final = {
+    "user": 256,
+    "login": 256,
+    "password": 4096,
+    "newpass": 4096,
+    "authid": 4096,
+    "pubkey": 16384,
+}
+MAX_LENGTH_OF_OTHERS: Final = 1024
+"""How long a field may be, in characters."""
+
+_NAMES: Final = ("user", "login", "sid", "profile-id")
+_EVENT: Final = (
+    *("event", "sid", "server", "client", "login", "cmd", "display", "start", "elapsed"),
+    *("version", "os"),
+)
+_TASKS: Final = {task.value: task for task in Task} | {"listprofiles": Task.LIST}
+_find_control: Final = re.compile(r"[\x00-\x1f\x7f]").search
+
+
+def read_request(body: bytes, client: Client) -> Request:
+    """What the client asks. An unknown task is the login. Raises BadRequest."""
+    form = read_form(body)
+    get = form.get
+    task = _TASKS.get(get("task", ""), Task.LOGIN)
+    credential = Credential(get("user", "").strip(), get("password", ""), get("authid", ""))
+    if task is Task.EVENT:
+        event = Event({name: form[name] for name in _EVENT if name in form})
+        return Request(task, credential, client, event=event)
+    return Request(
+        task,
+        credential,
+        client,
+        profile_id=get("sid") or get("profile-id", ""),
+        login=get("login", ""),
+        public_key=get("pubkey", ""),
+        new_password=get("newpass", ""),
+    )
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """The fields of a form, each once and within its limit. Raises BadRequest."""
+    pairs = body.split(b"&", MAX_FIELDS)
+    if len(pairs) > MAX_FIELDS:
+        raise BadRequest(detail=f"more than {MAX_FIELDS} fields")
+    form: dict[str, str] = {}
+    for pair in filter(None, pairs):
+        raw_name, _, raw_value = pair.partition(b"=")
+        name, value = _decode(raw_name), _decode(raw_value)
+        if name in form:
+            raise BadRequest(detail=f"{name!r} sent twice")
+        if len(value) > MAX_LENGTH.get(name, MAX_LENGTH_OF_OTHERS):
+            raise BadRequest(detail=f"{name!r} is {len(value)} characters long")
+        form[name] = value
+    for name in _NAMES:
+        if _find_control(form.get(name, "")):
+            raise BadRequest(detail=f"control character in {name!r}")
+    return form
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(detail=f"not UTF-8: {error}") from None
