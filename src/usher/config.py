@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -163,8 +163,7 @@ def arguments(factory: Callable[..., object], table: Table) -> dict[str, Any]:
 
     A ``Path`` is relative to the folder of the configuration file.
     """
-    parameters = inspect.signature(factory).parameters
-    hints = get_type_hints(factory.__init__ if isinstance(factory, type) else factory)
+    parameters = inspect.signature(factory, eval_str=True).parameters
     given: dict[str, Any] = {}
     faults = []
     for key, value in table.values.items():
@@ -174,7 +173,7 @@ def arguments(factory: Callable[..., object], table: Table) -> dict[str, Any]:
             faults.append(table.fault(key, f"unknown option: {suggest(key, parameters)}"))
             continue
         try:
-            given[key] = _convert(value, hints[key], table.file.parent)
+            given[key] = _convert(value, parameters[key].annotation, table.file.parent)
         except msgspec.ValidationError as error:
             faults.append(table.fault(key, str(error)))
     missing = [k for k, p in parameters.items() if p.default is p.empty and k not in table.values]

@@ -1,0 +1,183 @@
+"""The composition root: puts the parts together, runs them, stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+from usher.assembly import Parts, assemble
+from usher.audit import AuditLog, Decision
+from usher.authid import AuthIds
+from usher.broker import Broker
+from usher.config import Config, load
+from usher.errors import ConfigError
+from usher.farm import Farm
+from usher.frontends.boundary import incident
+from usher.frontends.http import HttpServer, http_app
+from usher.frontends.socket import UnixSocket
+from usher.frontends.tls import Certificate
+from usher.model import Reply, Request
+from usher.monitor import Monitor
+from usher.ports import Worker
+
+log = logging.getLogger(__name__)
+
+RESTART_SECONDS = 1.0
+
+Announce = Callable[[list[str]], None]
+"""Told the URLs when connections are accepted."""
+
+Listener = Callable[[Decision], None]
+
+
+class Daemon:
+    """A running broker. What outlives a reload is kept here; the rest is in its parts.
+
+    ``listener`` hears every decision, beside the audit log. Raises ConfigError.
+    """
+
+    def __init__(self, config: Config, listener: Listener | None = None) -> None:
+        self._config = config
+        self._listener = listener
+        self._parts = assemble(config)
+        self._farm = Farm()
+        self._revoked: dict[str, float] = {}
+        self._audit = AuditLog(self._parts.audit.path)
+        self._broker = self._make_broker()
+        self._tls = _certificate(self._parts, config)
+        self._stop = asyncio.Event()
+        self._hangup = asyncio.Event()
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer one request, by the configuration as it is now."""
+        return await self._broker.handle(request)
+
+    async def run(self, announce: Announce) -> None:
+        """Serve until SIGTERM or SIGINT. Raises OSError when it cannot listen."""
+        _allow_many_connections()
+        self._revoked.update(await self._parts.store.revocations())
+        http, unix = self._http_server(), self._unix_socket()
+        await unix.listen()
+        url = await http.listen()
+        self._heed_signals()
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(_keep(self._audit)), tasks.create_task(self._live())]
+            if self._tls:
+                background.append(tasks.create_task(_keep(self._tls)))
+            announce([url])
+            await asyncio.gather(http.run_until(self._stop), unix.run_until(self._stop))
+            for task in background:
+                task.cancel()
+
+    async def _live(self) -> None:
+        """Run what works in the background, for each configuration in its turn."""
+        while True:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(_keep(worker)) for worker in self._workers()]
+                await self._next_configuration()
+                for task in running:
+                    task.cancel()
+
+    async def _next_configuration(self) -> None:
+        """Wait for a SIGHUP that brings a good configuration, and take it."""
+        while True:
+            await self._hangup.wait()
+            self._hangup.clear()
+            if self._tls:
+                self._tls.reload()
+            try:
+                parts = await asyncio.to_thread(lambda: assemble(load(self._config.file)))
+            except ConfigError as error:
+                log.error("the configuration stays as it was: %s", error)
+                continue
+            if parts.lasting != self._parts.lasting:
+                log.warning("[http], [socket], [store] and [audit] change at the next start only")
+            self._parts = parts
+            self._broker = self._make_broker()
+            log.info("%s was read again", self._config.file)
+            return
+
+    def _workers(self) -> Iterator[Worker]:
+        yield Monitor(self._parts.agent, self._farm, self._parts.profiles)
+        yield from (part for part in self._parts.plugins() if isinstance(part, Worker))
+
+    def _make_broker(self) -> Broker:
+        parts = self._parts
+        return Broker(
+            authenticator=parts.authenticator,
+            directory=parts.directory,
+            profiles=parts.profiles,
+            selector=parts.selector,
+            farm=self._farm,
+            authids=AuthIds(
+                parts.store.secret("secret"),
+                lifetime=parts.authid.lifetime,
+                bind_address=parts.authid.bind_address,
+                revoked=self._revoked,
+            ),
+            listener=self._hear,
+        )
+
+    def _hear(self, decision: Decision) -> None:
+        self._audit(decision)
+        if self._listener:
+            self._listener(decision)
+
+    def _http_server(self) -> HttpServer:
+        options = self._parts.http
+        app = http_app(self.handle, options.trusted_proxies)
+        return HttpServer(app, options.host, options.port, self._tls)
+
+    def _unix_socket(self) -> UnixSocket:
+        options = self._parts.socket
+        return UnixSocket(
+            self.handle,
+            path=options.path,
+            relays=options.relays,
+            admins=options.admins,
+            orders={"revoke": self._revoke},
+        )
+
+    async def _revoke(self, username: str) -> str:
+        """End all of a user's logins."""
+        now = time.time()
+        await self._parts.store.revoke(username, now)
+        self._revoked[username] = now
+        return f"{username} has to log in again.\n"
+
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
+
+
+async def _keep(worker: Worker) -> None:
+    """Run a worker for ever; one that fails is told of in the log and begins again."""
+    while True:
+        try:
+            await worker.run()
+        except Exception as error:  # noqa: BLE001 - a broken worker must not end the daemon
+            incident(error, type(worker).__name__)
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+def _certificate(parts: Parts, config: Config) -> Certificate | None:
+    certificate, key = parts.http.certificate, parts.http.key
+    if certificate is None or key is None:
+        return None
+    try:
+        return Certificate(certificate, key)
+    except OSError as error:
+        fault = config.table("http").fault("certificate", f"{certificate}, {key}: {error}")
+        raise ConfigError([fault]) from error
+
+
+def _allow_many_connections() -> None:
+    """As many open files as the system lets us have: every client is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,117 @@
+"""From a configuration to living parts: builds every one, and tells everything that is wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from usher import config as schema
+from usher.config import Config
+from usher.errors import ConfigError, Fault
+from usher.plugins import build
+from usher.ports import (
+    Agent,
+    Authenticator,
+    Checked,
+    Directory,
+    ProfileSource,
+    Selector,
+    Store,
+)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one reading of the configuration has built."""
+
+    authenticator: Authenticator
+    directory: Directory
+    profiles: ProfileSource
+    selector: Selector
+    agent: Agent
+    store: Store
+    http: schema.Http
+    authid: schema.AuthId
+    socket: schema.Socket
+    audit: schema.Audit
+
+    def plugins(self) -> Iterator[object]:
+        """Every plugin, once."""
+        named = (self.authenticator, self.directory, self.profiles, self.selector, self.agent)
+        return iter({id(plugin): plugin for plugin in (*named, self.store)}.values())
+
+    @property
+    def lasting(self) -> tuple[object, ...]:
+        """What a running daemon cannot change."""
+        return self.http, self.socket, self.audit
+
+
+class _Collector:
+    """Builds one part after the other and keeps every fault, to tell them all at once."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.faults = [*config.faults()]
+
+    def __call__(self, make: Callable[[], T]) -> T:
+        try:
+            return make()
+        except ConfigError as error:
+            self.faults += error.faults
+            return None  # type: ignore[return-value]  # nobody sees the parts when there are faults
+
+    def plugin(self, port: type[T], kind: str) -> T:
+        """The plugin that a table of the configuration names."""
+        return self(lambda: build(port, self.config.table(kind)))
+
+    def core(self, table: type[T]) -> T:
+        """A table of the configuration that names no plugin."""
+        return self(lambda: schema.core(self.config, table))
+
+
+def inspect(config: Config) -> tuple[Parts, list[Fault]]:
+    """Build every part, and tell everything that is wrong. With faults, the parts are not whole."""
+    made = _Collector(config)
+    profiles = made.plugin(ProfileSource, "profiles")
+    parts = Parts(
+        authenticator=_authenticator(made, profiles),
+        directory=made.plugin(Directory, "directory"),
+        profiles=profiles,
+        selector=made.plugin(Selector, "selector"),
+        agent=made.plugin(Agent, "agent"),
+        store=made.plugin(Store, "store"),
+        http=made.core(schema.Http),
+        authid=made.core(schema.AuthId),
+        socket=made.core(schema.Socket),
+        audit=made.core(schema.Audit),
+    )
+    for part in parts.plugins():
+        if isinstance(part, Checked):
+            made.faults += part.faults()
+    return parts, sorted(made.faults)
+
+
+def _authenticator(made: _Collector, profiles: ProfileSource) -> Authenticator:
+    """A backend that checks access itself is the authenticator, unless the file names another."""
+    if "authenticator" not in made.config and isinstance(profiles, Authenticator):
+        return profiles
+    return made.plugin(Authenticator, "authenticator")
+
+
+def assemble(config: Config) -> Parts:
+    """Build every part. Raises ConfigError when the daemon must not run with them.
+
+    What is wrong inside a file of profiles disables a profile, not the daemon.
+    """
+    parts, faults = inspect(config)
+    for fault in faults:
+        log.log(logging.WARNING if fault.warning else logging.ERROR, "%s", fault)
+    fatal = [f for f in faults if not f.warning and (f.path == config.file or f.key == "file")]
+    if fatal:
+        raise ConfigError(fatal)
+    return parts

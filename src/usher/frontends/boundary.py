@@ -1,0 +1,42 @@
+"""The last line of every front-end: bytes in, an answer out, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+
+from usher.errors import BrokerError
+from usher.model import Client, Reply, Request, Task
+from usher.wire.answer import Answer, Wire
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 60
+"""Longer than any plugin's own time-out: nobody waits for one that has forgotten to have one."""
+
+Handler = Callable[[Request], Awaitable[Reply]]
+"""``Broker.handle``, the only way in."""
+
+
+async def answer(handle: Handler, wire: Wire, body: bytes, client: Client) -> Answer:
+    """Read a form, let the broker handle it, and write what came of it. Never raises."""
+    task = Task.LOGIN
+    try:
+        request = wire.read(body, client)
+        task = request.task
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return wire.write(await handle(request))
+    except BrokerError as error:
+        log.info("refused %s: %s: %s", client.address, error.reason, error.detail or error)
+        return wire.refuse(task, error)
+    except Exception as error:  # noqa: BLE001 - the last line; incident() logs it in full
+        return wire.fail(task, incident(error, client))
+
+
+def incident(error: Exception, client: object) -> str:
+    """Log what is broken on our side; return the number under which the log explains it."""
+    number = secrets.token_hex(4)
+    log.error("incident %s, asked by %s", number, client, exc_info=error)
+    return number

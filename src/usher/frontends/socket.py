@@ -1,0 +1,151 @@
+"""The Unix socket: CGI requests and an administrator's orders, each with its own rank.
+
+A message is a line of words and then so many bytes: ``cgi plain 203.0.113.7 52`` and a form of 52
+bytes, or ``admin revoke 5`` and ``alice``. The answer is ``STATUS LENGTH CONTENT-TYPE`` and the
+bytes. The kernel tells who is at the other end; what the message says about that counts for
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+
+from usher.errors import AuthFailed, BadRequest, BrokerError
+from usher.frontends.boundary import Handler, answer, incident
+from usher.model import client_at
+from usher.wire import json, plain
+from usher.wire.answer import Answer, Wire
+
+log = logging.getLogger(__name__)
+
+HEADER_SECONDS = 10.0
+BODY_BYTES = 64 * 1024
+WIRES: Mapping[str, Wire] = {"plain": plain, "json": json}
+
+Order = Callable[[str], Awaitable[str]]
+"""An administrator's order: its argument in, what to tell the administrator out."""
+
+
+class UnixSocket:
+    """Listens for the thin commands.
+
+    ``relays`` and ``admins`` are account names; root and the daemon's own account are admins, too.
+    ``orders`` are what admins may ask for, by name.
+    """
+
+    def __init__(
+        self,
+        handle: Handler,
+        *,
+        path: Path,
+        relays: Iterable[str],
+        admins: Iterable[str],
+        orders: Mapping[str, Order],
+    ) -> None:
+        self._handle = handle
+        self._path = path
+        self._relays = {*_uids(relays)}
+        self._admins = {0, os.getuid(), *_uids(admins)}
+        self._orders = orders
+        self._kinds = {"cgi": self._cgi, "admin": self._admin}
+
+    async def listen(self) -> None:
+        """Accept connections. Raises OSError when the socket cannot be made."""
+        self._make_way()
+        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=1024)
+        self._path.chmod(0o666)
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Serve until told to stop."""
+        async with self._server:
+            await stop.wait()
+        self._path.unlink(missing_ok=True)
+
+    def _make_way(self) -> None:
+        """Remove what a daemon that died has left; a living one keeps its place."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._path))
+            except FileNotFoundError:
+                return
+            except ConnectionRefusedError:
+                self._path.unlink()
+                return
+        raise OSError(f"another daemon listens at {self._path}: give this one a [socket] path")
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        uid = _peer(writer)
+        try:
+            async with asyncio.timeout(HEADER_SECONDS):
+                kind, words, body = await _read_message(reader)
+            made = await self._kinds[kind](uid, words, body)
+        except BrokerError as error:
+            log.warning("refused uid %d at the socket: %s", uid, error.detail or error)
+            made = _say(f"{error}\n", 403)
+        except Exception as error:  # noqa: BLE001 - the last line; incident() logs it in full
+            made = _say(f"Internal error, incident {incident(error, f'uid {uid}')}.\n", 500)
+        head = f"{made.status} {len(made.body)} {made.content_type}\n"
+        writer.write(head.encode() + made.body)
+        try:
+            await writer.drain()
+        except ConnectionError:
+            log.debug("uid %d did not wait for its answer", uid)
+        writer.close()
+
+    async def _cgi(self, uid: int, words: list[str], body: bytes) -> Answer:
+        """A form that a web server has received; it authenticates like any other."""
+        if uid not in self._relays:
+            raise AuthFailed("This account may not relay.", detail=f"cgi from uid {uid}")
+        try:
+            wire, address = words
+            return await answer(self._handle, WIRES[wire], body, client_at(address))
+        except (ValueError, KeyError) as error:
+            raise BadRequest(detail=f"cgi {words}") from error
+
+    async def _admin(self, uid: int, words: list[str], body: bytes) -> Answer:
+        if uid not in self._admins:
+            raise AuthFailed("Only administrators may do that.", detail=f"admin from uid {uid}")
+        if len(words) != 1 or words[0] not in self._orders:
+            raise BadRequest(detail=f"admin {words}")
+        return _say(await self._orders[words[0]](body.decode()), 200)
+
+
+async def _read_message(reader: asyncio.StreamReader) -> tuple[str, list[str], bytes]:
+    line = await reader.readline()
+    try:
+        kind, *words, length = line.decode("ascii").split()
+        size = int(length)
+    except ValueError as error:
+        raise BadRequest(detail=f"not a message: {line[:80]!r}") from error
+    if kind not in ("cgi", "admin") or not 0 <= size <= BODY_BYTES:
+        raise BadRequest(detail=f"not a message: {line[:80]!r}")
+    return kind, words, await reader.readexactly(size)
+
+
+def _say(text: str, status: int) -> Answer:
+    return Answer(text.encode(), "text/plain; charset=utf-8", status)
+
+
+def _peer(writer: asyncio.StreamWriter) -> int:
+    """The uid at the other end, from the kernel."""
+    connection = writer.get_extra_info("socket")
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", raw)
+    return int(uid)
+
+
+def _uids(names: Iterable[str]) -> Iterable[int]:
+    """The uids of those accounts that this machine has."""
+    for name in names:
+        try:
+            yield pwd.getpwnam(name).pw_uid
+        except KeyError:
+            log.info("there is no account %r here", name)

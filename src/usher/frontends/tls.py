@@ -1,0 +1,57 @@
+"""A TLS certificate that can be renewed while connections are open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+PERIOD_SECONDS = 1.0
+
+
+class Certificate:
+    """The certificate and key in these files, read again when they change.
+
+    A connection keeps the certificate it began with. Raises OSError (ssl.SSLError is one) when the
+    files cannot be used at the start; later, the last good ones stay.
+    """
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._files = (certificate, key)
+        self._seen = self._look()
+        self._newest = self._load()
+        self.context = self._load()
+        # Asked at every handshake, with a server name or without: a new context for new clients.
+        self.context.sni_callback = self._use_newest
+
+    async def run(self) -> None:
+        """Watch the files until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            if (now := self._look()) != self._seen:
+                self._seen = now
+                self.reload()
+
+    def reload(self) -> None:
+        """Read the files now; when they cannot be used, say so and keep what there is."""
+        try:
+            self._newest = self._load()
+        except OSError as error:
+            log.error("the new certificate %s cannot be used: %s", self._files[0], error)
+        else:
+            log.info("new connections get the certificate %s as it is now", self._files[0])
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self._files)
+        return context
+
+    def _look(self) -> Sequence[tuple[int, int]]:
+        return [(s.st_mtime_ns, s.st_ino) for f in self._files if f.exists() for s in [f.stat()]]
+
+    def _use_newest(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        connection.context = self._newest
