@@ -65,7 +65,8 @@ class Broker:
         except Unavailable as error:
             reply = Reply(request.task, login.user, unavailable=error)
         # Last, so that a wish refused above does not cost the login.
-        return replace(reply, authid=self._authids.seal(login, request.client))
+        authid = self._authids.seal(login, request.client)
+        return replace(reply, authid=authid, profile_id=request.profile_id)
 
     async def _grant(self, request: Request, user: User) -> Reply:
         match request.task:

@@ -190,6 +190,7 @@ class Reply:
     """One answer; the wire decides how it looks.
 
     ``unavailable`` says that the login holds but the wish could not be granted.
+    ``profile_id`` is the one that was asked for.
     """
 
     task: Task
@@ -199,3 +200,4 @@ class Reply:
     selection: Selection | None = None
     password_refused: str = ""
     unavailable: Unavailable | None = None
+    profile_id: str = ""
