@@ -42,11 +42,11 @@ class Daemon:
 
     def __init__(self, config: Config, listener: Listener | None = None) -> None:
         self._config = config
-        self._listener = listener
         self._parts = assemble(config)
         self._farm = Farm()
         self._revoked: dict[str, float] = {}
-        self._audit = AuditLog(self._parts.audit.path)
+        self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
+        self._listeners = [hears for hears in (self._audit, listener) if hears]
         self._broker = self._make_broker()
         self._tls = _certificate(self._parts, config)
         self._stop = asyncio.Event()
@@ -65,9 +65,8 @@ class Daemon:
         url = await http.listen()
         self._heed_signals()
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(_keep(self._audit)), tasks.create_task(self._live())]
-            if self._tls:
-                background.append(tasks.create_task(_keep(self._tls)))
+            background = [tasks.create_task(self._live())]
+            background += [tasks.create_task(_keep(w)) for w in (self._audit, self._tls) if w]
             announce([url])
             await asyncio.gather(http.run_until(self._stop), unix.run_until(self._stop))
             for task in background:
@@ -119,13 +118,12 @@ class Daemon:
                 bind_address=parts.authid.bind_address,
                 revoked=self._revoked,
             ),
-            listener=self._hear,
+            listener=self._hear if self._listeners else None,
         )
 
     def _hear(self, decision: Decision) -> None:
-        self._audit(decision)
-        if self._listener:
-            self._listener(decision)
+        for hears in self._listeners:
+            hears(decision)
 
     def _http_server(self) -> HttpServer:
         options = self._parts.http

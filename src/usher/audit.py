@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -68,13 +67,12 @@ def refused(request: Request, error: Exception) -> Decision:
 
 
 class AuditLog:
-    """Gathers lines and writes them in a thread, so that no client waits for a disk.
+    """Gathers lines and appends them to a file in a thread, so that no client waits for a disk.
 
-    ``path`` is opened anew for every batch: whoever rotates it needs to tell nobody.
-    Without a path the lines go to standard error.
+    The file is opened anew for every batch: whoever rotates it needs to tell nobody.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
         self._lines: list[bytes] = []
         self._encode = msgspec.json.Encoder().encode
@@ -97,10 +95,9 @@ class AuditLog:
         batch, self._lines = self._lines, []
         if not batch:
             return
-        text = b"\n".join(batch) + b"\n"
-        if self._path is None:
-            sys.stderr.buffer.write(text)
-            sys.stderr.buffer.flush()
-            return
-        with self._path.open("ab") as file:
-            file.write(text)
+        try:
+            with self._path.open("ab") as file:
+                file.write(b"\n".join(batch) + b"\n")
+        except OSError:
+            self._lines = batch + self._lines  # for the next try
+            raise

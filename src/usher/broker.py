@@ -31,7 +31,7 @@ class Broker:
         selector: Selector,
         farm: Farm,
         authids: AuthIds,
-        listener: audit.Listener,
+        listener: audit.Listener | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._authenticator = authenticator
@@ -51,9 +51,11 @@ class Broker:
         try:
             reply = await self._answer(request)
         except Exception as error:
-            self._listener(audit.refused(request, error))
+            if self._listener:
+                self._listener(audit.refused(request, error))
             raise
-        self._listener(audit.granted(request, reply))
+        if self._listener:
+            self._listener(audit.granted(request, reply))
         return reply
 
     async def _answer(self, request: Request) -> Reply:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from usher import logs
 from usher.assembly import Parts, assemble, inspect
 from usher.cgi import ask
 from usher.config import Socket, core, load
@@ -75,7 +76,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from usher.app import Daemon
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logs.start(logging.INFO)
     daemon = Daemon(load(arguments.config.absolute()))
     uvloop.run(daemon.run(_announce))
     return 0
@@ -88,7 +89,7 @@ def _announce(urls: list[str]) -> None:
 def _demo(arguments: argparse.Namespace) -> int:
     from usher.demo import run
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.start(logging.WARNING)
     return run(arguments.port)
 
 

@@ -83,7 +83,7 @@ class Socket:
 class Audit:
     """The log of decisions, a line of JSON each.
 
-    path: file to append to; without it the lines go to standard error
+    path: file to append to; without it no such log is kept
     """
 
     path: Path | None = None

@@ -78,14 +78,6 @@ class Worker(Protocol):
 
 
 @runtime_checkable
-class Reloadable(Protocol):
-    """A plugin that reads files may have this method beside those of its port."""
-
-    async def reload(self) -> None:
-        """Read again now; keep what was good if the new is not, and log why."""
-
-
-@runtime_checkable
 class Checked(Protocol):
     """A plugin that reads files may have this method beside those of its port."""
 
