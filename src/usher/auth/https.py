@@ -1,0 +1,82 @@
+"""Asks a web server: whoever gets in there with HTTP basic authentication gets in here."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPSConnection
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from usher.errors import AuthFailed
+from usher.model import Client, Credential
+
+_THREADS = 32
+_REFUSALS = {401, 403}
+
+
+class Https:
+    """HTTP basic authentication at a web server, which may ask whatever it likes behind it.
+
+    url: what to GET there: status 2xx lets in, 401 and 403 refuse, anything else says nothing
+    ca: PEM file of the authority that signed the server's certificate; default: the system's
+    timeout: seconds the server may take
+    """
+
+    def __init__(self, *, url: str, ca: Path | None = None, timeout: float = 10) -> None:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+            raise ValueError(f"url must look like https://server/path, not {url!r}")
+        if parts.scheme == "http" and not _loopback(host):
+            raise ValueError(f"url {url!r} would send passwords in the clear: use https")
+        self._origin = (parts.scheme, host, port)
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._timeout = timeout
+        self._tls = ssl.create_default_context(cafile=ca)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="usher-https")
+
+    async def authenticate(self, credential: Credential, client: Client) -> str:
+        """The name as it was given, when the server lets it in.
+
+        An OSError says that the server could not be asked, or gave no clear answer.
+        """
+        if not credential.username or not credential.password:
+            raise AuthFailed(detail="empty user or password")
+        if ":" in credential.username:  # it would end the name there, and vouch for another one
+            raise AuthFailed(detail="basic authentication knows no user names with a colon")
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._timeout):
+            status = await loop.run_in_executor(self._threads, self._ask, credential)
+        if status in _REFUSALS:
+            raise AuthFailed(detail=f"the server at {self._origin[1]} answered {status}")
+        if not 200 <= status <= 299:
+            raise OSError(f"the server at {self._origin[1]} answered {status}: not yes, not no")
+        return credential.username
+
+    def _ask(self, credential: Credential) -> int:
+        """The status of the server's answer; redirections are not followed."""
+        pair = f"{credential.username}:{credential.password}".encode()
+        headers = {"Authorization": f"Basic {b64encode(pair).decode()}", "Connection": "close"}
+        connection = self._connection()
+        try:
+            connection.request("GET", self._target, headers=headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        scheme, host, port = self._origin
+        if scheme == "http":
+            return HTTPConnection(host, port, timeout=self._timeout)
+        return HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
