@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from usher import audit
 from usher.authid import AuthIds, Doubt
@@ -62,25 +63,24 @@ class Broker:
         if request.task is Task.TEST:  # the clients send no credentials with it
             return Reply(request.task)
         login = await self._login(request)
-        try:
-            reply = await self._grant(request, login.user)
-        except Unavailable as error:
-            reply = Reply(request.task, login.user, unavailable=error)
-        # Last, so that a wish refused above does not cost the login.
+        # Sealed whatever comes of the wish: a refusal must not cost the login.
         authid = self._authids.seal(login, request.client)
-        return replace(reply, authid=authid, profile_id=request.profile_id)
+        reply = partial(Reply, request.task, login.user, authid, profile_id=request.profile_id)
+        try:
+            return await self._grant(request, login.user, reply)
+        except Unavailable as error:
+            return reply(unavailable=error)
 
-    async def _grant(self, request: Request, user: User) -> Reply:
+    async def _grant(self, request: Request, user: User, reply: Callable[..., Reply]) -> Reply:
         match request.task:
             case Task.LIST:
                 catalogue = await self._profiles.profiles(user)
-                visible = catalogue.visible(user, request.client)
-                return Reply(request.task, user, profiles=visible)
+                return reply(profiles=catalogue.visible(user, request.client))
             case Task.SELECT:
-                return Reply(request.task, user, selection=await self._select(request, user))
+                return reply(selection=await self._select(request, user))
             case Task.SET_PASSWORD:
-                return Reply(request.task, user, password_refused=PASSWORD_STAYS)
-        return Reply(request.task, user)
+                return reply(password_refused=PASSWORD_STAYS)
+        return reply()
 
     async def _login(self, request: Request) -> Login:
         """Who is it? An authid of ours decides, or else whoever the transport or a plugin says."""

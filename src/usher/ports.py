@@ -1,7 +1,8 @@
 """Every way the broker meets the world, on one page. A plugin is a class with these methods.
 
 Plugins keep no request state on ``self``: one instance serves all clients at once.
-"No" is a BrokerError; "could not tell" is any other exception.
+"No" is a BrokerError; "could not tell" is any other exception. Whoever asks somebody else has a
+time-out of its own: a client waits for every method here.
 """
 
 from __future__ import annotations

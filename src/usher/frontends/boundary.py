@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -12,9 +11,6 @@ from usher.model import Client, Reply, Request, Task
 from usher.wire.answer import Answer, Wire
 
 log = logging.getLogger(__name__)
-
-PATIENCE_SECONDS = 60
-"""Longer than any plugin's own time-out: nobody waits for one that has forgotten to have one."""
 
 Handler = Callable[[Request], Awaitable[Reply]]
 """``Broker.handle``, the only way in."""
@@ -26,8 +22,7 @@ async def answer(handle: Handler, wire: Wire, body: bytes, client: Client) -> An
     try:
         request = wire.read(body, client)
         task = request.task
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return wire.write(await handle(request))
+        return wire.write(await handle(request))
     except BrokerError as error:
         log.info("refused %s: %s: %s", client.address, error.reason, error.detail or error)
         return wire.refuse(task, error)
