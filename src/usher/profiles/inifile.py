@@ -1,0 +1,174 @@
+"""Session profiles from the INI file that X2Go brokers have always used."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from usher.access import Catalogue
+from usher.errors import Fault
+from usher.model import Profile, Server, User
+from usher.profiles.loading import Loaded, Loader
+from usher.profiles.names import resolve
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.2
+LOOKS = 3
+"""So many times the file must look the same before it counts as written to the end."""
+
+RESOLVE_SECONDS = 300.0
+
+Signature = tuple[int, ...]
+"""What changes when a file does."""
+
+WORK_SECONDS = 0.001
+REST_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One state of the file, and what follows from it."""
+
+    loaded: Loaded
+    catalogue: Catalogue
+    servers: frozenset[Server]
+
+
+class IniFile:
+    """The profile file of X2Go brokers; a changed one is live within a second.
+
+    path: the file
+    """
+
+    def __init__(self, *, path: Path = Path("/etc/x2go/broker/x2gobroker-sessionprofiles.conf")):
+        self._path = path
+        self._loader = Loader(path)
+        self._reading = _Reading(Loaded(), Catalogue(()), frozenset())
+        self._signature = _look(path)
+        self._unreadable: tuple[Fault, ...] = ()
+        self._loading = asyncio.Lock()
+        self._renewed = asyncio.Event()
+        try:
+            self._take(self._load(lambda: None))
+        except OSError as error:
+            self._keep(error)
+
+    async def profiles(self, user: User) -> Catalogue:
+        """Everything in the file; the access rules say what this user sees of it."""
+        return self._reading.catalogue
+
+    async def servers(self, profile: Profile, user: User) -> Sequence[Server]:
+        """Those that the profile names."""
+        return profile.servers
+
+    def known_servers(self) -> Collection[Server]:
+        """Those of all profiles."""
+        return self._reading.servers
+
+    def faults(self) -> Sequence[Fault]:
+        """Of the file as last read; the key ``file`` says that it could not be read at all."""
+        return self._unreadable or self._reading.loaded.faults
+
+    async def reload(self) -> None:
+        """Read the file now, and ask for the addresses of the names in its client lists."""
+        await self._reload()
+        await self._resolve()
+
+    async def run(self) -> None:
+        """Watch the file, and keep the addresses of host names fresh."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            tasks.create_task(self._keep_resolved())
+
+    async def _watch(self) -> None:
+        looks: deque[Signature] = deque(maxlen=LOOKS)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks.append(await asyncio.to_thread(_look, self._path))
+            if looks[-1] != self._signature and looks.count(looks[-1]) == LOOKS:
+                self._signature = looks[-1]
+                await self._reload(settled=looks[-1])
+
+    async def _keep_resolved(self) -> None:
+        while True:
+            self._renewed.clear()
+            await self._resolve()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RESOLVE_SECONDS):
+                    await self._renewed.wait()
+
+    async def _resolve(self) -> None:
+        catalogue = self._reading.catalogue
+        catalogue.names = await resolve(catalogue.host_names, catalogue.names)
+
+    async def _reload(self, settled: Signature = ()) -> None:
+        known = {*self.faults()}
+        async with self._loading:
+            try:
+                self._take(await asyncio.to_thread(self._load, Breath(), settled))
+            except OSError as error:
+                self._keep(error)
+        for fault in self.faults():
+            if fault not in known and not fault.warning:
+                log.error("%s", fault)
+
+    def _load(self, breathe: Callable[[], None], settled: Signature = ()) -> _Reading:
+        """Read the file, without changing anything that clients can see."""
+        loaded = self._loader.load(_read(self._path, settled), breathe)
+        catalogue = self._reading.catalogue
+        if loaded.profiles != catalogue.profiles:
+            catalogue = Catalogue(loaded.profiles, catalogue.names)
+        servers = frozenset(server for p in loaded.profiles for server in p.servers)
+        return _Reading(loaded, catalogue, servers)
+
+    def _take(self, reading: _Reading) -> None:
+        self._reading, self._unreadable = reading, ()
+        self._renewed.set()
+
+    def _keep(self, error: OSError) -> None:
+        """What was good stays."""
+        message = f"cannot be read: {error.strerror or error}"
+        self._unreadable = (Fault(self._path, 1, "file", message),)
+
+
+class Breath:
+    """Works for a while, then lets the other threads have the interpreter."""
+
+    def __init__(self) -> None:
+        self._until = time.perf_counter() + WORK_SECONDS
+
+    def __call__(self) -> None:
+        """Take a breath if it is time."""
+        if time.perf_counter() > self._until:
+            time.sleep(REST_SECONDS)  # noqa: TID251 - in a thread of its own
+            self._until = time.perf_counter() + WORK_SECONDS
+
+
+def _look(path: Path) -> Signature:
+    """What the file is now; nothing when there is none."""
+    try:
+        return _signature(path.stat())
+    except OSError:
+        return ()
+
+
+def _read(path: Path, settled: Signature) -> str:
+    """The text as it stood while nobody wrote; bytes that are not UTF-8 become half surrogates."""
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        before = _signature(os.fstat(file.fileno()))
+        text = file.read()
+        if _signature(os.fstat(file.fileno())) != before or settled not in ((), before):
+            raise OSError("it is being written")
+    return text
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

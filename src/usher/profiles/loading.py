@@ -1,0 +1,143 @@
+"""A whole profile file into profiles and faults, as quickly as it can be done twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from usher.errors import Fault
+from usher.model import Profile
+from usher.profiles.ids import safe_ids
+from usher.profiles.ini import Block, Entry, blocks, entries
+from usher.profiles.reading import (
+    BUILT_IN,
+    Layer,
+    Note,
+    is_text,
+    make_profile,
+    printable,
+    read_layer,
+)
+
+DEFAULT = "DEFAULT"
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the file says: the good profiles, sorted, and what is wrong with the others."""
+
+    profiles: tuple[Profile, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A section as it was read: the text, and what was made of it."""
+
+    id: str
+    body: str
+    profile: Profile | None
+    notes: tuple[Note, ...]
+
+
+class Loader:
+    """Reads the text of a profile file. What has not changed since is not made anew:
+
+    a section with the same text and the same inheritance gives the very same Profile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inherited: tuple[str, ...] = ()
+        self._sections: Mapping[str, _Section] = {}
+
+    def load(self, text: str, breathe: Callable[[], None] = lambda: None) -> Loaded:
+        """Read it all; whatever the text is, it never raises.
+
+        ``breathe`` is called after every few microseconds of work.
+        """
+        found = list(_paced(blocks(text), breathe))
+        defaults = [block for block in found if block.name == DEFAULT]
+        default = read_layer(_entries(defaults))
+        wrong = _misplaced([block for block in found if block.name != DEFAULT])
+        named = [b for b in found if b.name not in ("", DEFAULT) and b.line not in wrong]
+        known, inherited = self._known(defaults), default.over(BUILT_IN)
+        ids = safe_ids([block.name for block in named])
+        self._sections = {
+            block.name: _read(block, ids[block.name], inherited, known.get(block.name))
+            for block in _paced(named, breathe)
+        }
+        notes = [(0, note) for note in default.notes]
+        notes += wrong.items()
+        notes += [(b.line, note) for b in named for note in self._sections[b.name].notes]
+        notes += _namesakes(named, self._sections)
+        profiles = [s.profile for _, s in sorted(self._sections.items()) if s.profile]
+        return Loaded(tuple(profiles), tuple(sorted(self._fault(*note) for note in notes)))
+
+    def _known(self, defaults: Iterable[Block]) -> Mapping[str, _Section]:
+        """The sections of the last time, unless they inherit something else now."""
+        inherited = tuple(block.body for block in defaults)
+        same, self._inherited = inherited == self._inherited, inherited
+        return self._sections if same else {}
+
+    def _fault(self, line: int, note: Note) -> Fault:
+        return Fault(self._path, line + note.line or 1, note.key, note.message, note.warning)
+
+
+def _read(block: Block, name: str, inherited: Layer, before: _Section | None) -> _Section:
+    """The section under this id; as it was before when nothing has changed."""
+    if before and (before.id, before.body) == (name, block.body):
+        return before
+    own = read_layer(entries(block.body))
+    profile = make_profile(name, block.name, own, inherited)
+    return _Section(name, block.body, profile, tuple(own.notes))
+
+
+def _entries(defaults: Iterable[Block]) -> Iterator[Entry]:
+    """Those of several sections as if of one, with the lines of the file."""
+    for block in defaults:
+        for line, key, text in entries(block.body):
+            yield Entry(block.line + line, key, text)
+
+
+def _misplaced(found: Sequence[Block]) -> dict[int, Note]:
+    """What is no section of its own, by the line of its header."""
+    count = Counter(block.name for block in found)
+    notes = ((block.line, _wrong(block, count[block.name])) for block in found)
+    return {line: note for line, note in notes if note}
+
+
+def _wrong(block: Block, count: int) -> Note | None:
+    if not block.line:
+        first = next(entries(block.body), None)
+        message = "stands before the first [section]: no profile has it"
+        return Note(first.line, printable(first.key), message) if first else None
+    if not block.name:
+        return Note(0, "[", "the header cannot be read: write [name]")
+    if not is_text(block.name):
+        return Note(0, printable(block.name), "is not UTF-8: save the file in that encoding")
+    if count > 1:
+        return Note(0, f"[{block.name}]", "stands more than once: give each profile its own name")
+    return None
+
+
+def _namesakes(
+    named: Iterable[Block], sections: Mapping[str, _Section]
+) -> Iterator[tuple[int, Note]]:
+    """Profiles that look the same to the user."""
+    shown = [(block.line, p) for block in named if (p := sections[block.name].profile)]
+    count = Counter(profile.name for _, profile in shown)
+    for line, profile in shown:
+        if count[profile.name] > 1:
+            message = f"{profile.name!r} is shown for {count[profile.name]} profiles"
+            yield line, Note(0, "name", message, warning=True)
+
+
+def _paced(items: Iterable[_T], breathe: Callable[[], None]) -> Iterator[_T]:
+    for item in items:
+        breathe()
+        yield item

@@ -1,0 +1,76 @@
+"""The ``acl-*`` keys of a profile. A list that cannot be read lets nobody pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv6Network
+from typing import Final
+
+from usher.access import EVERYBODY, network_of
+from usher.model import Access, Rule
+from usher.profiles.hosts import is_host
+
+ANY_ORDER: Final = "acl-any-order"
+ORDERS: Final = ("deny-allow", "allow-deny")
+WHOM: Final = ("users", "groups", "clients")
+ACL_KEYS: Final = frozenset(
+    [ANY_ORDER, *(f"acl-{who}-{what}" for who in WHOM for what in ("allow", "deny", "order"))]
+)
+_OPEN: Final = Access()
+
+
+class Unreadable(ValueError):
+    """A list or an order that nobody can read; the message says what would be right."""
+
+
+def read_access(acl: Mapping[str, str]) -> Access:
+    """Who may see the profile with these ``acl-*`` keys."""
+    return Access(*(_rule(acl, who) for who in WHOM)) if acl else _OPEN
+
+
+def check(key: str, text: str) -> None:
+    """Raises Unreadable when this value of an ``acl-*`` key would let nobody pass."""
+    if key.endswith("-order"):
+        _allow_first(text)
+    else:
+        _names(text, clients=key.startswith("acl-clients-"))
+
+
+def _rule(acl: Mapping[str, str], who: str) -> Rule:
+    allow, deny = acl.get(f"acl-{who}-allow", ""), acl.get(f"acl-{who}-deny", "")
+    order = acl.get(f"acl-{who}-order") or acl.get(ANY_ORDER, "")
+    return _read_rule(allow, deny, order, clients=who == "clients")
+
+
+@lru_cache(maxsize=1024)
+def _read_rule(allow: str, deny: str, order: str, *, clients: bool) -> Rule:
+    try:
+        return Rule(_names(allow, clients), _names(deny, clients), _allow_first(order))
+    except Unreadable as error:
+        return Rule(broken=str(error))
+
+
+def _names(text: str, clients: bool) -> frozenset[str]:
+    names = frozenset(filter(None, map(str.strip, text.split(","))))
+    if clients:
+        for name in sorted(names):
+            _check_client(name)
+    return names
+
+
+def _check_client(entry: str) -> None:
+    network = network_of(entry)
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
+        raise Unreadable(f"{entry!r} is an IPv4 address in IPv6 clothes: write the IPv4 address")
+    named = entry == EVERYBODY or is_host(entry) and any(map(str.isalpha, entry))
+    if not network and not named:
+        raise Unreadable(
+            f"{entry!r} is no client: write ALL, an address, a network (10.0.0.0/8) or a host name"
+        )
+
+
+def _allow_first(order: str) -> bool:
+    if order and order not in ORDERS:
+        raise Unreadable(f"{order!r} is no order: write {' or '.join(ORDERS)}")
+    return order == "allow-deny"
