@@ -80,14 +80,15 @@ class Catalogue:
         )
         access, covering = profile.access, [*self._networks.covering(client.address)]
         if not welcome:
-            return Verdict(False, _because("clients", access.clients, covering, client.address))
+            why = _because("clients", access.clients, covering, f"client {client.address}")
+            return Verdict(False, why)
         if free:
             return Verdict(True, "no user or group list")
         if by_user or not_by_user:
             why = _because("users", access.users, [EVERYBODY, user.name], user.name)
         else:
             groups = [EVERYBODY, *sorted(user.groups)]
-            why = _because("groups", access.groups, groups, f"a group of {user.name}")
+            why = _because("groups", access.groups, groups, f"{user.name} or a group of theirs")
         return Verdict(bool(visible), why)
 
     def _decide(self, user: User, client: Client) -> _Stages:
@@ -206,7 +207,7 @@ def _because(what: str, rule: Rule, entries: Sequence[str], whom: object) -> str
     ]
     if len(found) == 2:
         found.append(f"acl-{what}-order is {'allow-deny' if rule.allow_first else 'deny-allow'}")
-    return "; ".join(found) or f"no acl-{what} list has {whom}"
+    return "; ".join(found) or f"no list has {whom}"
 
 
 def _ones(number: int) -> Iterator[int]:

@@ -121,7 +121,7 @@ async def _explain(parts: Parts, username: str, wanted: str | None, client: Clie
         said = "visible" if verdict else "hidden"
         print(f"{profile.section or profile.id}: {said}: {verdict.why}")
     if wanted and not profiles:
-        print(f"there is no profile {wanted!r}", file=sys.stderr)
+        print(f"there is no profile {wanted!r}: see usher check", file=sys.stderr)
         return 1
     return 0
 

@@ -30,7 +30,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "agent": {"type": "none"},
     "store": {"type": "sqlite"},
 }
-"""The tables that name plugins, as they are when the file does not have them."""
+"""The tables that name plugins, and the type they have when the file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ class Config:
     lines: Mapping[str, int]
 
     def table(self, name: str) -> Table:
-        """The table of that name, or its defaults."""
-        values = self.values.get(name, DEFAULTS.get(name, {}))
+        """The table of that name, with the default type."""
+        values = {**DEFAULTS.get(name, {}), **self.values.get(name, {})}
         return Table(self.file, name, values, self.lines)
 
     def __contains__(self, name: object) -> bool:
@@ -170,7 +170,8 @@ def arguments(factory: Callable[..., object], table: Table) -> dict[str, Any]:
         if key == "type":
             continue
         if key not in parameters:
-            faults.append(table.fault(key, f"unknown option: {suggest(key, parameters)}"))
+            of_type = f" of type {table.values['type']}" if "type" in table.values else ""
+            faults.append(table.fault(key, f"unknown option{of_type}: {suggest(key, parameters)}"))
             continue
         try:
             given[key] = _convert(value, parameters[key].annotation, table.file.parent)

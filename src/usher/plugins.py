@@ -24,8 +24,8 @@ def build(port: type[T], table: Table) -> T:
     known = installed(table.name)
     name = table.values.get("type")
     if not isinstance(name, str) or name not in known:
-        said = f"unknown type {name!r}: " if name else "type is missing: "
-        raise ConfigError([table.fault("type", said + suggest(str(name), known))])
+        message = f"unknown type {name!r}: {suggest(str(name), known)}"
+        raise ConfigError([table.fault("type", message)])
     factory = known[name].load()
     given = arguments(factory, table)
     try:
