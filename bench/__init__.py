@@ -1,0 +1,1 @@
+"""Every speed that Usher claims, as a command: ``make bench``."""
