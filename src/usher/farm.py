@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,10 +13,13 @@ LEASE_SECONDS = 60.0
 """How long a promised place counts when nobody tells of the session that took it."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Picture:
     up: bool = True
     load: Load = Load()
+
+
+_UNKNOWN = _Picture()
 
 
 class Farm:
@@ -24,7 +28,8 @@ class Farm:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pictures: dict[Server, _Picture] = {}
-        self._leases: dict[tuple[str, str], tuple[Server, float]] = {}
+        self._leases: OrderedDict[tuple[str, str], tuple[Server, float]] = OrderedDict()
+        self._promised: Counter[Server] = Counter()
 
     def seen(self, server: Server, load: Load) -> None:
         """The server answered."""
@@ -36,25 +41,30 @@ class Farm:
 
     def candidates(self, servers: Iterable[Server]) -> list[Candidate]:
         """Those of the servers that are up, with the places already promised on them."""
-        promised = self._promised()
+        self._forget_old_leases()
         return [
-            Candidate(server, picture.load, promised.get(server, 0))
+            Candidate(server, picture.load, self._promised[server])
             for server in servers
-            if (picture := self._pictures.get(server) or _Picture()).up
+            if (picture := self._pictures.get(server, _UNKNOWN)).up
         ]
 
     def lease(self, username: str, profile_id: str, server: Server) -> None:
         """Promise a place; it replaces what this user was promised for this profile before."""
-        self._leases.pop((username, profile_id), None)
-        self._leases[username, profile_id] = server, self._clock() + LEASE_SECONDS
+        key = username, profile_id
+        if key in self._leases:
+            self._release(key)
+        self._leases[key] = server, self._clock() + LEASE_SECONDS
+        self._promised[server] += 1
 
-    def _promised(self) -> dict[Server, int]:
+    def _forget_old_leases(self) -> None:
+        """They stand in the order in which they run out."""
         now = self._clock()
-        for key, (_, until) in list(self._leases.items()):
+        while self._leases:
+            key, (_, until) = next(iter(self._leases.items()))
             if until > now:
-                break  # they stand in the order in which they run out
-            del self._leases[key]
-        count: dict[Server, int] = {}
-        for server, _ in self._leases.values():
-            count[server] = count.get(server, 0) + 1
-        return count
+                return
+            self._release(key)
+
+    def _release(self, key: tuple[str, str]) -> None:
+        server, _ = self._leases.pop(key)
+        self._promised[server] -= 1

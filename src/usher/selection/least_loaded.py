@@ -16,8 +16,11 @@ class LeastLoaded:
 
     def select(self, candidates: Sequence[Candidate], user: User) -> Server:
         """The candidate with the fewest sessions and leases, then the lowest load per core."""
-        best = min(map(_fullness, candidates))
-        return self._random.choice([c.server for c in candidates if _fullness(c) == best])
+        fullness = [_fullness(candidate) for candidate in candidates]
+        best = min(fullness)
+        return self._random.choice(
+            [c.server for c, full in zip(candidates, fullness, strict=True) if full == best]
+        )
 
 
 def _fullness(candidate: Candidate) -> tuple[float, float]:

@@ -59,10 +59,10 @@ def read_form(body: bytes) -> dict[str, str]:
     for pair in filter(None, pairs):
         raw_name, _, raw_value = pair.partition(b"=")
         name, value = _decode(raw_name), _decode(raw_value)
+        if max(len(name), len(value)) > MAX_LENGTH.get(name, MAX_LENGTH_OF_OTHERS):
+            raise BadRequest(detail=f"{name[:32]!r} is too long")
         if name in form:
             raise BadRequest(detail=f"{name!r} sent twice")
-        if len(value) > MAX_LENGTH.get(name, MAX_LENGTH_OF_OTHERS):
-            raise BadRequest(detail=f"{name!r} is {len(value)} characters long")
         form[name] = value
     for name in _NAMES:
         if _find_control(form.get(name, "")):
@@ -72,6 +72,8 @@ def read_form(body: bytes) -> dict[str, str]:
 
 def _decode(raw: bytes) -> str:
     try:
-        return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
+        if b"%" in raw or b"+" in raw:
+            raw = unquote_to_bytes(raw.replace(b"+", b" "))
+        return raw.decode()
     except UnicodeDecodeError as error:
         raise BadRequest(detail=f"not UTF-8: {error}") from None
