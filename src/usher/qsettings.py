@@ -15,6 +15,10 @@ _SHORT: Final = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # Qt reads as many hexadecimal digits as there are: a digit after an escape must be one as well.
 _ESCAPED: Final = re.compile(rf'["\\\n\r\t]|(?:[^ -~]|(?={_MARKER}).)[0-9A-Fa-f]*')
 _NEEDS_QUOTES: Final = re.compile(r"[,;=\\]|^ | $")
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]*)|([0-7]+)|(\r\n|\n\r|.))", re.DOTALL)
+_MEANING: Final = dict(zip("abfnrtv\"?'\\", "\a\b\f\n\r\t\v\"?'\\", strict=True))
+_quoted: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL).fullmatch
+_find_marker: Final = re.compile(_MARKER).search
 
 
 def quote(text: str) -> str:
@@ -30,10 +34,21 @@ def quote(text: str) -> str:
 
 def has_marker(text: str) -> bool:
     """Would x2goclient mistake something in this text for a word of its protocol?"""
-    return _FIND_MARKER(text) is not None
+    return _find_marker(text) is not None
 
 
-_FIND_MARKER: Final = re.compile(_MARKER).search
+def is_quoted(value: str) -> bool:
+    """Is the whole value one text in double quotes, and so in the client's own notation?"""
+    return _quoted(value) is not None
+
+
+def unquote(value: str) -> str:
+    """What x2goclient reads from a value that is_quoted.
+
+    Qt's typed values (``@Rect(...)``) are not among what a profile can hold and stay as they are.
+    """
+    text = _sound(_ESCAPE.sub(_meant, value[1:-1]))
+    return text[1:] if text.startswith("@@") else text
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -44,6 +59,15 @@ def _escape(match: re.Match[str]) -> str:
 def _utf16(text: str) -> memoryview:
     """The text as Qt holds it."""
     return memoryview(_sound(text).encode("utf-16-le")).cast("H")
+
+
+def _meant(match: re.Match[str]) -> str:
+    """What an escape stands for; nothing, if Qt does not know it."""
+    hexadecimal, octal, letter = match.groups()
+    if letter:
+        return _MEANING.get(letter, "")
+    unit = int(octal, 8) if octal else int(hexadecimal, 16) if hexadecimal else None
+    return "" if unit is None else chr(unit & 0xFFFF)
 
 
 def _sound(text: str) -> str:
