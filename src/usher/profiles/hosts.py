@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
-from typing import NamedTuple
+from ipaddress import IPv6Address
+from typing import Final, NamedTuple
 
 from usher.model import Server
 
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
-_HOST = re.compile(r"([^\s()]+)(?:\s*\((.*)\))?", re.ASCII)
-_PLACE = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*))(?::(.*))?", re.ASCII)
-_FORMS = "write name, name (address) or name (address:port)"
+_LABEL: Final = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_BYTE: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_HOST: Final = rf"(?:(?:{_BYTE}\.){{3}}{_BYTE}|(?:{_LABEL}\.)*(?![0-9]+\b){_LABEL}\.?)"
+_IPV6: Final = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+_PLACE: Final = rf"(?:({_HOST})|\[({_IPV6})\])(?::([0-9]+))?|({_IPV6})"
+_FORMS: Final = "write name, name (address) or name (address:port)"
+
+_host: Final = re.compile(_HOST).fullmatch
+_place: Final = re.compile(_PLACE).fullmatch
+_item: Final = re.compile(rf"({_HOST})(?:\s*\(\s*(.*?)\s*\))?").fullmatch
 
 
 class Hosts(NamedTuple):
@@ -30,67 +35,56 @@ def read_hosts(text: str, port: int) -> Hosts:
     Raises ValueError with what would be right.
     """
     servers, doubts = [], []
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        name, place = _split(item)
+    for item in filter(None, map(str.strip, text.split(","))):
+        match = _item(item)
+        if not match:
+            raise ValueError(_wrong(item))
+        name, place = match.groups()
         try:
-            servers.append(Server(name, *read_place(place or name, port)))
-        except _NoAddress as error:
+            servers.append(
+                Server(name, *read_place(place, port)) if place else Server(name, name, port)
+            )
+        except NoAddress as error:
             servers.append(Server(name, name, port))
             doubts.append(f"{error}: {name!r} itself is used as its address")
     return Hosts(tuple(servers), tuple(doubts))
 
 
+class NoAddress(ValueError):
+    """What should be an address is none."""
+
+
 def read_place(text: str, port: int) -> tuple[str, int]:
-    """Read ``address``, ``address:port`` or ``[IPv6]:port``. Raises ValueError."""
-    if text.count(":") > 1 and not text.startswith("["):
-        address, number = text, ""
-    elif match := _PLACE.fullmatch(text):
-        address, number = match[1] or match[2] or "", match[3]
-    else:
-        raise _NoAddress(f"{text!r} is no address")
-    if not is_host(address) and not _is_ipv6(address):
-        raise _NoAddress(f"{address!r} is no address")
-    return address, _port(number) if number else port
+    """Read ``address`` or ``address:port``; an IPv6 address with a port wears brackets.
+
+    Raises ValueError with what would be right, NoAddress when the address is at fault.
+    """
+    match = _place(text)
+    if not match:
+        raise NoAddress(f"{text!r} is no address")
+    host, bracketed, number, bare = match.groups()
+    if not host and not is_ipv6(bracketed or bare):
+        raise NoAddress(f"{text!r} is no address")
+    if number and not 0 < int(number[:6]) < 65536:
+        raise ValueError(f"{number} is no port: write a number from 1 to 65535")
+    return host or bracketed or bare, int(number or port)
 
 
 def is_host(text: str) -> bool:
     """Is it a host name or an IPv4 address?"""
-    if not _NAME.fullmatch(text):
-        return False
-    last = text.rstrip(".").rpartition(".")[2]
-    return not last.isdigit() or "." not in text or _is_address(text)
+    return _host(text) is not None
 
 
-class _NoAddress(ValueError):
-    """What should be an address is none."""
-
-
-def _split(item: str) -> tuple[str, str | None]:
-    """The name and what stands in the brackets behind it."""
-    match = _HOST.fullmatch(item)
-    if match and is_host(match[1]):
-        return match[1], None if match[2] is None else match[2].strip()
-    if _is_ipv6(item.partition("]")[0].strip("[")):
-        raise ValueError(f"{item!r} needs a name beside it: write NAME ({item})")
-    raise ValueError(f"{item!r} is no host: {_FORMS}")
-
-
-def _port(text: str) -> int:
-    if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536:
-        return int(text)
-    raise ValueError(f"{text!r} is no port: write a number from 1 to 65535")
-
-
-def _is_address(text: str) -> bool:
+def is_ipv6(text: str) -> bool:
+    """Is it an IPv6 address that any machine can use?"""
     try:
-        ip_address(text)
+        return IPv6Address(text).scope_id is None
     except ValueError:
         return False
-    return True
 
 
-def _is_ipv6(text: str) -> bool:
-    try:
-        return isinstance(ip_address(text), IPv6Address) and "%" not in text
-    except ValueError:
-        return False
+def _wrong(item: str) -> str:
+    """What is wrong with an item of the list."""
+    if is_ipv6(item.partition("]")[0].removeprefix("[")):
+        return f"{item!r} needs a name beside it: write NAME ({item})"
+    return f"{item!r} is no host: {_FORMS}"

@@ -19,14 +19,6 @@ class Block(NamedTuple):
     body: str
 
 
-class Entry(NamedTuple):
-    """A key and its text; ``line`` counts from the header. No text: the line is no entry."""
-
-    line: int
-    key: str
-    text: str | None
-
-
 def blocks(text: str) -> Iterator[Block]:
     """Cut a file into its sections; the first block is what stands before any of them."""
     text, start, line = "\n" + text, 0, 0
@@ -39,8 +31,11 @@ def blocks(text: str) -> Iterator[Block]:
         start = end + 1 if end >= 0 else -1
 
 
-def entries(body: str) -> Iterator[Entry]:
-    """Read the lines of a section; one that is indented deeper continues the entry above it."""
+def entries(body: str) -> Iterator[tuple[int, str]]:
+    """The entries of a section, whole, and the lines they begin at, counted from the header.
+
+    A line that is indented deeper than the one above it continues that one.
+    """
     number, depth, entry = 0, 0, ""
     for current, line in enumerate(body.split("\n"), 1):
         content = line.strip()
@@ -51,15 +46,15 @@ def entries(body: str) -> Iterator[Entry]:
             entry += "\n" + content
         elif content:
             if number:
-                yield _entry(number, entry)
+                yield number, entry.rstrip()
             number, depth, entry = current, indent, content
     if number:
-        yield _entry(number, entry)
+        yield number, entry.rstrip()
 
 
-def _entry(line: int, content: str) -> Entry:
-    """Split at the first ``=`` or ``:``."""
-    key, equals, text = content.partition("=")
+def split(entry: str) -> tuple[str, str | None]:
+    """The key and its text; without ``=`` or ``:`` there is no text."""
+    key, separator, text = entry.partition("=")
     if ":" in key:
-        key, equals, text = content.partition(":")
-    return Entry(line, key.rstrip(), text.strip() if equals else None)
+        key, separator, text = entry.partition(":")
+    return (key.rstrip(), text.lstrip()) if separator else (key.split()[0], None)

@@ -11,16 +11,9 @@ from typing import TypeVar
 from usher.errors import Fault
 from usher.model import Profile
 from usher.profiles.ids import safe_ids
-from usher.profiles.ini import Block, Entry, blocks, entries
-from usher.profiles.reading import (
-    BUILT_IN,
-    Layer,
-    Note,
-    is_text,
-    make_profile,
-    printable,
-    read_layer,
-)
+from usher.profiles.ini import Block, blocks, entries, split
+from usher.profiles.reading import BUILT_IN, Layer, make_profile, read_section
+from usher.profiles.statements import Note, Statement, is_text, printable, read_line
 
 DEFAULT = "DEFAULT"
 _T = TypeVar("_T")
@@ -62,10 +55,10 @@ class Loader:
         """
         found = list(_paced(blocks(text), breathe))
         defaults = [block for block in found if block.name == DEFAULT]
-        default = read_layer(_entries(defaults))
+        default = read_section(_statements(defaults))
         wrong = _misplaced([block for block in found if block.name != DEFAULT])
         named = [b for b in found if b.name not in ("", DEFAULT) and b.line not in wrong]
-        known, inherited = self._known(defaults), default.over(BUILT_IN)
+        known, inherited = self._known(defaults), {**BUILT_IN, **default.layer}
         ids = safe_ids([block.name for block in named])
         self._sections = {
             block.name: _read(block, ids[block.name], inherited, known.get(block.name))
@@ -92,16 +85,16 @@ def _read(block: Block, name: str, inherited: Layer, before: _Section | None) ->
     """The section under this id; as it was before when nothing has changed."""
     if before and (before.id, before.body) == (name, block.body):
         return before
-    own = read_layer(entries(block.body))
-    profile = make_profile(name, block.name, own, inherited)
-    return _Section(name, block.body, profile, tuple(own.notes))
+    reading = read_section(_statements([block._replace(line=0)]))
+    profile = make_profile(name, block.name, {**inherited, **reading.layer})
+    return _Section(name, block.body, profile, reading.notes)
 
 
-def _entries(defaults: Iterable[Block]) -> Iterator[Entry]:
-    """Those of several sections as if of one, with the lines of the file."""
-    for block in defaults:
-        for line, key, text in entries(block.body):
-            yield Entry(block.line + line, key, text)
+def _statements(found: Iterable[Block]) -> Iterator[tuple[int, Statement]]:
+    """Those of several blocks as if of one section, with the lines of the file."""
+    for block in found:
+        for line, entry in entries(block.body):
+            yield block.line + line, read_line(entry)
 
 
 def _misplaced(found: Sequence[Block]) -> dict[int, Note]:
@@ -113,9 +106,10 @@ def _misplaced(found: Sequence[Block]) -> dict[int, Note]:
 
 def _wrong(block: Block, count: int) -> Note | None:
     if not block.line:
-        first = next(entries(block.body), None)
         message = "stands before the first [section]: no profile has it"
-        return Note(first.line, printable(first.key), message) if first else None
+        for line, entry in entries(block.body):
+            return Note(line, printable(split(entry)[0]), message)
+        return None
     if not block.name:
         return Note(0, "[", "the header cannot be read: write [name]")
     if not is_text(block.name):

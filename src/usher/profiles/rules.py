@@ -14,9 +14,8 @@ from usher.profiles.hosts import is_host
 ANY_ORDER: Final = "acl-any-order"
 ORDERS: Final = ("deny-allow", "allow-deny")
 WHOM: Final = ("users", "groups", "clients")
-ACL_KEYS: Final = frozenset(
-    [ANY_ORDER, *(f"acl-{who}-{what}" for who in WHOM for what in ("allow", "deny", "order"))]
-)
+_KEYS: Final = {who: (f"acl-{who}-allow", f"acl-{who}-deny", f"acl-{who}-order") for who in WHOM}
+ACL_KEYS: Final = frozenset([ANY_ORDER, *(key for keys in _KEYS.values() for key in keys)])
 _OPEN: Final = Access()
 
 
@@ -26,7 +25,14 @@ class Unreadable(ValueError):
 
 def read_access(acl: Mapping[str, str]) -> Access:
     """Who may see the profile with these ``acl-*`` keys."""
-    return Access(*(_rule(acl, who) for who in WHOM)) if acl else _OPEN
+    if not acl:
+        return _OPEN
+    any_order = acl.get(ANY_ORDER, "")
+    rules = [
+        _rule(acl.get(allow, ""), acl.get(deny, ""), acl.get(order) or any_order, who == "clients")
+        for who, (allow, deny, order) in _KEYS.items()
+    ]
+    return Access(*rules)
 
 
 def check(key: str, text: str) -> None:
@@ -37,14 +43,8 @@ def check(key: str, text: str) -> None:
         _names(text, clients=key.startswith("acl-clients-"))
 
 
-def _rule(acl: Mapping[str, str], who: str) -> Rule:
-    allow, deny = acl.get(f"acl-{who}-allow", ""), acl.get(f"acl-{who}-deny", "")
-    order = acl.get(f"acl-{who}-order") or acl.get(ANY_ORDER, "")
-    return _read_rule(allow, deny, order, clients=who == "clients")
-
-
 @lru_cache(maxsize=1024)
-def _read_rule(allow: str, deny: str, order: str, *, clients: bool) -> Rule:
+def _rule(allow: str, deny: str, order: str, clients: bool) -> Rule:
     try:
         return Rule(_names(allow, clients), _names(deny, clients), _allow_first(order))
     except Unreadable as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
@@ -31,12 +31,16 @@ def read_value(key: Key, text: str) -> Option:
     return value
 
 
-def doubts(key: Key, text: str, *, literal: bool) -> Iterator[str]:
+def doubts(key: Key, text: str, *, literal: bool) -> list[str]:
     """What can be read and is probably not meant."""
+    found = []
     if key.kind is Kind.ICON and not _is_icon(text):
-        yield "is no picture: write the base64 text of one, or an http(s) address"
-    if "\\" in text and literal and key.kind not in (Kind.BOOL, Kind.INT):
-        yield 'means its backslashes as they stand: write "..." for the escapes of X2Go Client'
+        found.append("is no picture: write the base64 text of one, or an http(s) address")
+    if literal and "\\" in text and key.kind not in (Kind.BOOL, Kind.INT):
+        found.append(
+            'means its backslashes as they stand: write "..." for the escapes of X2Go Client'
+        )
+    return found
 
 
 def split_list(text: str) -> tuple[str, ...]:

@@ -1,0 +1,140 @@
+"""One entry of a profile: a key, what is said about it, and what is wrong with that."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+from usher.model import Option
+from usher.options import KEYS
+from usher.profiles.hosts import read_hosts
+from usher.profiles.ini import split
+from usher.profiles.rules import ACL_KEYS, Unreadable, check
+from usher.profiles.values import doubts, read_value, suggest
+from usher.qsettings import is_quoted, unquote
+
+NOT_SET: Final = "not-set"
+BROKER_KEYS: Final = (
+    "broker-agent-hostkey-policy",
+    "broker-agent-query-mode",
+    "broker-authorized-keys",
+    "broker-portscan-x2goservers",
+    "broker-session-autologin",
+    "broker-sshproxy-authorized-keys",
+    "broker-use-load-checker",
+)
+_OURS: Final = frozenset(["status", "running", "suspended"])
+_KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+class Use(Enum):
+    """What becomes of a statement."""
+
+    SEND = "goes to the client"
+    ACL = "says who may see the profile"
+    SETTING = "is for the broker"
+    NOTHING = "is left out"
+    BAD = "spoils every profile that has it"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something wrong with a key; ``line`` counts from the header of its section."""
+
+    line: int
+    key: str
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A key and its value, in its type when it is SENT (but ``host``) and a text otherwise."""
+
+    key: str
+    use: Use
+    value: Option = ""
+    notes: tuple[Note, ...] = ()
+
+
+@lru_cache(maxsize=4096)
+def read_line(entry: str) -> Statement:
+    """Read an entry of an INI file. Most profiles say the same about most keys."""
+    return read_entry(*split(entry))
+
+
+def read_entry(key: str, text: str | None, *, literal: bool = False) -> Statement:
+    """What is said about the key. ``literal``: the text is not in the client's own notation."""
+    try:
+        if text is None or not _KEY.fullmatch(key):
+            raise ValueError("cannot be read: write key = value, the key of A-Z a-z 0-9 _ . -")
+        if not is_text(text):
+            raise ValueError("is not UTF-8: save the file in that encoding")
+        if text == NOT_SET:
+            return Statement(key, Use.NOTHING)
+        read = _READERS.get(key.partition("-")[0].lower(), _option)
+        return read(sys.intern(key), text, literal)
+    except ValueError as error:
+        return spoilt(key, str(error))
+
+
+def spoilt(key: str, message: str) -> Statement:
+    """A statement that nobody can use."""
+    return Statement(key, Use.BAD, notes=(Note(0, printable(key), message),))
+
+
+def is_text(text: str) -> bool:
+    """Were the bytes of the file UTF-8? Others are read as half surrogates."""
+    return text.isascii() or not _HALF.search(text)
+
+
+def printable(key: str) -> str:
+    """A key as a message can name it, whatever was read as one."""
+    return key[:40] if key.isprintable() else ascii(key[:40])
+
+
+def _option(key: str, text: str, literal: bool) -> Statement:
+    quoted = not literal and is_quoted(text)
+    if quoted:
+        text = unquote(text)
+    known = KEYS.get(key)
+    if known is None:
+        return _doubtful(key, Use.SEND, text, f"is unknown: {suggest(key, tuple(KEYS))}")
+    if key in _OURS:
+        return _doubtful(key, Use.NOTHING, text, "is set by the broker, and left out here")
+    if key == "host":
+        return _doubtful(key, Use.SEND, text, *read_hosts(text, 22).doubts)
+    value = read_value(known, text)
+    return _doubtful(key, Use.SEND, value, *doubts(known, text, literal=not quoted))
+
+
+def _acl(key: str, text: str, literal: bool) -> Statement:
+    if key not in ACL_KEYS:
+        raise ValueError(f"is no such list: {suggest(key, tuple(sorted(ACL_KEYS)))}")
+    try:
+        check(key, text)
+    except Unreadable as error:
+        return Statement(key, Use.ACL, text, (Note(0, key, f"nobody passes: {error}"),))
+    return Statement(key, Use.ACL, text)
+
+
+def _setting(key: str, text: str, literal: bool) -> Statement:
+    unknown = [] if key in BROKER_KEYS else [f"is unknown: {suggest(key, BROKER_KEYS)}"]
+    return _doubtful(key, Use.SETTING, text, *unknown)
+
+
+def _doubtful(key: str, use: Use, value: Option, *doubts: str) -> Statement:
+    return Statement(key, use, value, tuple([Note(0, key, it, warning=True) for it in doubts]))
+
+
+_READERS: Final[Mapping[str, Callable[[str, str, bool], Statement]]] = {
+    "acl": _acl,
+    "broker": _setting,
+}
+"""By what stands before the first hyphen of the key; in any case, lest a slip open a profile."""
