@@ -52,7 +52,7 @@ def fail(task: Task, incident: str) -> Answer:
 
 
 def _answer(text: str) -> Answer:
-    return Answer(text.encode(), CONTENT_TYPE)
+    return Answer(text.encode("utf-8", "replace"), CONTENT_TYPE)
 
 
 def _login(reply: Reply) -> str:
