@@ -8,6 +8,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from usher.assembly import Parts, assemble
 from usher.audit import AuditLog, Decision
@@ -27,6 +28,9 @@ from usher.ports import Worker
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
+
+LASTING = ("http", "socket", "store", "audit")
+"""The tables that a running daemon cannot change."""
 
 Announce = Callable[[list[str]], None]
 """Told the URLs when connections are accepted."""
@@ -89,16 +93,22 @@ class Daemon:
             if self._tls:
                 self._tls.reload()
             try:
-                parts = await asyncio.to_thread(lambda: assemble(load(self._config.file)))
+                return await self._reload()
             except ConfigError as error:
                 log.error("the configuration stays as it was: %s", error)
-                continue
-            if parts.lasting != self._parts.lasting:
-                log.warning("[http], [socket], [store] and [audit] change at the next start only")
-            self._parts = parts
-            self._broker = self._make_broker()
-            log.info("%s was read again", self._config.file)
-            return
+            except Exception as error:  # noqa: BLE001 - a broken plugin must not end the daemon
+                log.error("the configuration stays as it was, by %s", incident(error, "SIGHUP"))
+
+    async def _reload(self) -> None:
+        """Take the configuration as it is now. Raises what a part of it raises."""
+        config = load(self._config.file)
+        parts = await asyncio.to_thread(assemble, config)
+        for name in LASTING:
+            if config.table(name).values != self._config.table(name).values:
+                log.warning("[%s] changes at the next start only", name)
+        self._parts = replace(parts, store=self._parts.store)
+        self._broker = self._make_broker()
+        log.info("%s was read again", self._config.file)
 
     def _workers(self) -> Iterator[Worker]:
         yield Monitor(self._parts.agent, self._farm, self._parts.profiles)

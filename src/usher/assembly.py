@@ -45,11 +45,6 @@ class Parts:
         named = (self.authenticator, self.directory, self.profiles, self.selector, self.agent)
         return iter({id(plugin): plugin for plugin in (*named, self.store)}.values())
 
-    @property
-    def lasting(self) -> tuple[object, ...]:
-        """What a running daemon cannot change."""
-        return self.http, self.socket, self.audit
-
 
 class _Collector:
     """Builds one part after the other and keeps every fault, to tell them all at once."""

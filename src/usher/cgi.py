@@ -65,7 +65,10 @@ def ask(path: str, words: str, body: bytes, patience: float = 0) -> tuple[int, s
         stream.write(f"{words} {len(body)}\n".encode() + body)
         stream.flush()
         status, length, content_type = stream.readline().decode().rstrip("\n").split(" ", 2)
-        return int(status), content_type, stream.read(int(length))
+        answer = stream.read(int(length))
+        if len(answer) != int(length):
+            raise OSError("the daemon broke off its answer")
+        return int(status), content_type, answer
 
 
 def _connect(path: str, patience: float) -> socket.socket:

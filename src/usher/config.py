@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -153,7 +153,7 @@ def core(config: Config, schema: type[T]) -> T:
     name = next(name for name, known in CORE.items() if known is schema)
     table = config.table(name)
     made = schema(**arguments(schema, table))
-    if isinstance(made, Http) and (faults := list(_unsafe(made, table))):
+    if isinstance(made, Http) and (faults := [*_impossible(made, table), *_unsafe(made, table)]):
         raise ConfigError(faults)
     return made
 
@@ -204,6 +204,17 @@ def _wrong_table(name: str, value: object, known: Iterable[str]) -> str:
     if name not in known:
         return f"unknown table: {suggest(name, known)}"
     return "" if isinstance(value, dict) else f"must be a table: write [{name}]"
+
+
+def _impossible(http: Http, table: Table) -> Iterable[Fault]:
+    """Values of the right type that mean nothing."""
+    if not 0 <= http.port <= 65535:
+        yield table.fault("port", f"{http.port} is no port: choose one from 0 to 65535")
+    for proxy in http.trusted_proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as error:
+            yield table.fault("trusted_proxies", f"{error}: write 192.0.2.7 or 10.0.0.0/8")
 
 
 def _unsafe(http: Http, table: Table) -> Iterable[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine, Sequence
 from ipaddress import ip_network
 from typing import Any
@@ -15,15 +16,13 @@ from starlette.routing import Route
 
 from usher.errors import BadRequest
 from usher.frontends.boundary import Handler, answer
-from usher.frontends.guard import HEADER_SECONDS, GuardedProtocol
+from usher.frontends.guard import PATIENCE, GuardedProtocol, Patience
 from usher.frontends.tls import Certificate
 from usher.model import Client, Network, Task, client_at
 from usher.wire import json, plain
 from usher.wire.answer import Wire
 
 BODY_BYTES = 64 * 1024
-IDLE_SECONDS = 75
-STOP_SECONDS = 10
 BACKLOG = 4096
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -98,44 +97,60 @@ def client_of(request: Request, trusted: Sequence[Network]) -> Client:
 class HttpServer(uvicorn.Server):
     """uvicorn inside our own event loop: it binds where we say and leaves the signals to us."""
 
-    def __init__(self, app: Starlette, host: str, port: int, tls: Certificate | None) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        host: str,
+        port: int,
+        tls: Certificate | None = None,
+        patience: Patience = PATIENCE,
+    ) -> None:
         config = uvicorn.Config(
             app,
-            http=GuardedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="warning",
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_keep_alive=patience.idle,
+            timeout_graceful_shutdown=patience.stop,
         )
         super().__init__(config)
         config.load()
-        self._host, self._port, self._tls = host, port, tls
+        self._host, self._port, self._tls, self._patience = host, port, tls, patience
         self.lifespan = config.lifespan_class(config)
 
     async def listen(self) -> str:
         """Accept connections; return the URL. Raises OSError."""
         server = await asyncio.get_running_loop().create_server(
-            lambda: GuardedProtocol(self.config, self.server_state, {}),
+            lambda: GuardedProtocol(self.config, self.server_state, {}, patience=self._patience),
             self._host,
             self._port,
             backlog=BACKLOG,
             ssl=self._tls.context if self._tls else None,
-            ssl_handshake_timeout=HEADER_SECONDS if self._tls else None,
+            ssl_handshake_timeout=self._patience.header if self._tls else None,
+            ssl_shutdown_timeout=self._patience.refusal if self._tls else None,
         )
-        self.servers, self.started = [server], True
+        for listening in server.sockets:
+            milliseconds = int(self._patience.reading * 1000)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        self.servers = [server]
+        await self.on_tick(0)  # the first answer is to have a date, too
         host = f"[{self._host}]" if ":" in self._host else self._host
         scheme = "https" if self._tls else "http"
         return f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}/"
 
     async def run_until(self, stop: asyncio.Event) -> None:
-        """Serve until told to stop; then finish what has begun, within STOP_SECONDS."""
+        """Serve until told to stop; then finish what has begun."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.main_loop())
+            clock = tasks.create_task(self._tell_the_time())
             await stop.wait()
-            self.should_exit = True
+            clock.cancel()
         await self.shutdown()
+
+    async def _tell_the_time(self) -> None:
+        """Keep the date that every answer carries."""
+        while True:
+            await self.on_tick(0)
+            await asyncio.sleep(1)

@@ -16,6 +16,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
+from typing import cast
 
 from usher.errors import AuthFailed, BadRequest, BrokerError
 from usher.frontends.boundary import Handler, answer, incident
@@ -25,7 +26,9 @@ from usher.wire.answer import Answer, Wire
 
 log = logging.getLogger(__name__)
 
-HEADER_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0
+"""To send a message; to take the answer; to get one when the daemon stops."""
+
 BODY_BYTES = 64 * 1024
 WIRES: Mapping[str, Wire] = {"plain": plain, "json": json}
 
@@ -48,13 +51,16 @@ class UnixSocket:
         relays: Iterable[str],
         admins: Iterable[str],
         orders: Mapping[str, Order],
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._handle = handle
         self._path = path
         self._relays = {*_uids(relays)}
         self._admins = {0, os.getuid(), *_uids(admins)}
         self._orders = orders
+        self._patience = patience
         self._kinds = {"cgi": self._cgi, "admin": self._admin}
+        self._talks: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:
         """Accept connections. Raises OSError when the socket cannot be made."""
@@ -63,14 +69,18 @@ class UnixSocket:
         self._path.chmod(0o666)
 
     async def run_until(self, stop: asyncio.Event) -> None:
-        """Serve until told to stop."""
-        async with self._server:
-            await stop.wait()
-        self._path.unlink(missing_ok=True)
+        """Serve until told to stop; then finish what has begun."""
+        await stop.wait()
+        self._path.unlink(missing_ok=True)  # while it is ours: another daemon may wait for it
+        self._server.close()
+        if self._talks:
+            await asyncio.wait(self._talks, timeout=self._patience)
 
     def _make_way(self) -> None:
         """Remove what a daemon that died has left; a living one keeps its place."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._path.exists() and not self._path.is_socket():
+            raise OSError(f"{self._path} is not a socket: give [socket] another path")
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self._path))
@@ -82,23 +92,33 @@ class UnixSocket:
         raise OSError(f"another daemon listens at {self._path}: give this one a [socket] path")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        uid = _peer(writer)
+        talk = cast("asyncio.Task[None]", asyncio.current_task())
+        self._talks.add(talk)
         try:
-            async with asyncio.timeout(HEADER_SECONDS):
-                kind, words, body = await _read_message(reader)
-            made = await self._kinds[kind](uid, words, body)
+            made = await self._answer(_peer(writer), reader)
+            head = f"{made.status} {len(made.body)} {made.content_type}\n"
+            writer.write(head.encode() + made.body)
+            async with asyncio.timeout(self._patience):
+                await writer.drain()
+        except (ConnectionError, TimeoutError) as error:
+            log.debug("an answer at the socket was not taken: %s", error)
+        finally:
+            writer.close()
+            self._talks.discard(talk)
+
+    async def _answer(self, uid: int, reader: asyncio.StreamReader) -> Answer:
+        """Read a message and do what it asks. Never raises."""
+        try:
+            kind, words, body = await _read_message(reader, self._patience)
+            if kind not in self._kinds:
+                raise BadRequest(detail=f"{kind!r} is no kind of message")
+            return await self._kinds[kind](uid, words, body)
         except BrokerError as error:
             log.warning("refused uid %d at the socket: %s", uid, error.detail or error)
-            made = _say(f"{error}\n", 403)
+            return _say(f"{error}\n", 403 if isinstance(error, AuthFailed) else 400)
         except Exception as error:  # noqa: BLE001 - the last line; incident() logs it in full
-            made = _say(f"Internal error, incident {incident(error, f'uid {uid}')}.\n", 500)
-        head = f"{made.status} {len(made.body)} {made.content_type}\n"
-        writer.write(head.encode() + made.body)
-        try:
-            await writer.drain()
-        except ConnectionError:
-            log.debug("uid %d did not wait for its answer", uid)
-        writer.close()
+            number = incident(error, f"uid {uid}")
+            return _say(f"Internal error, incident {number}.\n", 500)
 
     async def _cgi(self, uid: int, words: list[str], body: bytes) -> Answer:
         """A form that a web server has received; it authenticates like any other."""
@@ -115,19 +135,27 @@ class UnixSocket:
             raise AuthFailed("Only administrators may do that.", detail=f"admin from uid {uid}")
         if len(words) != 1 or words[0] not in self._orders:
             raise BadRequest(detail=f"admin {words}")
-        return _say(await self._orders[words[0]](body.decode()), 200)
+        return _say(await self._orders[words[0]](_text(body)), 200)
 
 
-async def _read_message(reader: asyncio.StreamReader) -> tuple[str, list[str], bytes]:
-    line = await reader.readline()
+async def _read_message(
+    reader: asyncio.StreamReader, patience: float
+) -> tuple[str, list[str], bytes]:
     try:
-        kind, *words, length = line.decode("ascii").split()
-        size = int(length)
-    except ValueError as error:
-        raise BadRequest(detail=f"not a message: {line[:80]!r}") from error
-    if kind not in ("cgi", "admin") or not 0 <= size <= BODY_BYTES:
-        raise BadRequest(detail=f"not a message: {line[:80]!r}")
-    return kind, words, await reader.readexactly(size)
+        async with asyncio.timeout(patience):
+            kind, *words, length = (await reader.readline()).decode("ascii").split()
+            if not 0 <= int(length) <= BODY_BYTES:
+                raise ValueError(f"{length} bytes")
+            return kind, words, await reader.readexactly(int(length))
+    except (ValueError, EOFError, TimeoutError) as error:
+        raise BadRequest(detail=f"not a message: {error!r}") from error
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(detail=str(error)) from error
 
 
 def _say(text: str, status: int) -> Answer:

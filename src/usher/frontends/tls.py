@@ -51,7 +51,11 @@ class Certificate:
         return context
 
     def _look(self) -> Sequence[tuple[int, int]]:
-        return [(s.st_mtime_ns, s.st_ino) for f in self._files if f.exists() for s in [f.stat()]]
+        """What tells a new file from the old one; nothing while it is being replaced."""
+        try:
+            return [(s.st_mtime_ns, s.st_ino) for s in map(Path.stat, self._files)]
+        except FileNotFoundError:
+            return []
 
     def _use_newest(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         connection.context = self._newest

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_bytes
 
@@ -35,7 +35,7 @@ class Sqlite:
             self._make_secret(path)
         secret = path.read_bytes()
         if len(secret) != _SECRET_BYTES:
-            raise ValueError(f"{path} must hold {_SECRET_BYTES} bytes and holds {len(secret)}")
+            raise OSError(f"{path} must hold {_SECRET_BYTES} bytes and holds {len(secret)}")
         return secret
 
     async def revoke(self, username: str, since: float) -> None:
@@ -58,14 +58,15 @@ class Sqlite:
     def _database(self) -> Iterator[sqlite3.Connection]:
         """A connection for one job: they are rare, and this way no thread owns one."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database = sqlite3.connect(self._folder / "usher.db", timeout=10)
+        path = self._folder / "usher.db"
         try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute(_SCHEMA)
-            with database:
-                yield database
-        finally:
-            database.close()
+            with closing(sqlite3.connect(path, timeout=10)) as database:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute(_SCHEMA)
+                with database:
+                    yield database
+        except sqlite3.Error as error:
+            raise OSError(f"{path}: {error}") from error
 
     def _make_secret(self, path: Path) -> None:
         """Whole or not at all, and one winner when two daemons start at once."""
