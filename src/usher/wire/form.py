@@ -52,28 +52,33 @@ def read_request(body: bytes, client: Client) -> Request:
 
 def read_form(body: bytes) -> dict[str, str]:
     """The fields of a form, each once and within its limit. Raises BadRequest."""
-    pairs = body.split(b"&", MAX_FIELDS)
-    if len(pairs) > MAX_FIELDS:
-        raise BadRequest(detail=f"more than {MAX_FIELDS} fields")
-    form: dict[str, str] = {}
-    for pair in filter(None, pairs):
-        raw_name, _, raw_value = pair.partition(b"=")
-        name, value = _decode(raw_name), _decode(raw_value)
-        if max(len(name), len(value)) > MAX_LENGTH.get(name, MAX_LENGTH_OF_OTHERS):
-            raise BadRequest(detail=f"{name[:32]!r} is too long")
-        if name in form:
-            raise BadRequest(detail=f"{name!r} sent twice")
-        form[name] = value
+    try:
+        pairs = body.decode().split("&", MAX_FIELDS)
+        form = _fields(pairs)
+    except UnicodeDecodeError as error:
+        raise BadRequest(detail=f"not UTF-8: {error.reason}") from None
     for name in _NAMES:
         if _find_control(form.get(name, "")):
             raise BadRequest(detail=f"control character in {name!r}")
     return form
 
 
-def _decode(raw: bytes) -> str:
-    try:
-        if b"%" in raw or b"+" in raw:
-            raw = unquote_to_bytes(raw.replace(b"+", b" "))
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise BadRequest(detail=f"not UTF-8: {error}") from None
+def _fields(pairs: list[str]) -> dict[str, str]:
+    if len(pairs) > MAX_FIELDS:
+        raise BadRequest(detail=f"more than {MAX_FIELDS} fields")
+    form: dict[str, str] = {}
+    for pair in filter(None, pairs):
+        raw_name, _, raw_value = pair.partition("=")
+        name, value = _decode(raw_name), _decode(raw_value)
+        if max(len(name), len(value)) > MAX_LENGTH.get(name, MAX_LENGTH_OF_OTHERS):
+            raise BadRequest(detail=f"{name[:32]!r} is too long")
+        if name in form:
+            raise BadRequest(detail=f"{name!r} sent twice")
+        form[name] = value
+    return form
+
+
+def _decode(text: str) -> str:
+    if "%" in text or "+" in text:
+        return unquote_to_bytes(text.replace("+", " ")).decode()
+    return text
