@@ -21,33 +21,35 @@ _place: Final = re.compile(_PLACE).fullmatch
 _item: Final = re.compile(rf"({_HOST})(?:\s*\(\s*(.*?)\s*\))?").fullmatch
 
 
-class Hosts(NamedTuple):
-    """What a list of hosts means, and what is doubtful about it."""
+class Host(NamedTuple):
+    """What an item of a list of hosts means, and what is doubtful about it."""
 
-    servers: tuple[Server, ...] = ()
-    doubts: tuple[str, ...] = ()
+    server: Server
+    doubt: str = ""
 
 
-@lru_cache(maxsize=1024)
-def read_hosts(text: str, port: int) -> Hosts:
+def read_hosts(text: str, port: int) -> tuple[Host, ...]:
     """Read a list of hosts; ``port`` is for those that do not name one.
 
     Raises ValueError with what would be right.
     """
-    servers, doubts = [], []
-    for item in filter(None, map(str.strip, text.split(","))):
-        match = _item(item)
-        if not match:
-            raise ValueError(_wrong(item))
-        name, place = match.groups()
-        try:
-            servers.append(
-                Server(name, *read_place(place, port)) if place else Server(name, name, port)
-            )
-        except NoAddress as error:
-            servers.append(Server(name, name, port))
-            doubts.append(f"{error}: {name!r} itself is used as its address")
-    return Hosts(tuple(servers), tuple(doubts))
+    return tuple([read_host(item, port) for item in map(str.strip, text.split(",")) if item])
+
+
+@lru_cache(maxsize=4096)
+def read_host(item: str, port: int) -> Host:
+    """Read ``name``, ``name (address)`` or ``name (address:port)``: one Server for many profiles.
+
+    Raises ValueError with what would be right.
+    """
+    match = _item(item)
+    if not match:
+        raise ValueError(_wrong(item))
+    name, place = match.groups()
+    try:
+        return Host(Server(name, *read_place(place or name, port)))
+    except NoAddress as error:
+        return Host(Server(name, name, port), f"{error}: {name!r} itself is used as its address")
 
 
 class NoAddress(ValueError):

@@ -30,7 +30,7 @@ Signature = tuple[int, ...]
 """What changes when a file does."""
 
 WORK_SECONDS = 0.001
-REST_SECONDS = 0.001
+REST_SECONDS = 0.0001
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,10 @@ def make_profile(name: str, section: str, layer: Layer) -> Profile | None:
     if command in DESKTOPS:
         options |= {"command": command, "rootless": False}
     port = options.get("sshport", 22)
-    servers = read_hosts(str(options.pop("host", "")), int(str(port))).servers
+    hosts = read_hosts(str(options.pop("host", "")), int(str(port)))
     return Profile(
         name,
-        servers[:1] if command == "SHADOW" else servers,
+        tuple([host.server for host in (hosts[:1] if command == "SHADOW" else hosts)]),
         options,
         read_access(_texts(others, Use.ACL)),
         section,

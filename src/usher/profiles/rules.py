@@ -51,6 +51,7 @@ def _rule(allow: str, deny: str, order: str, clients: bool) -> Rule:
         return Rule(broken=str(error))
 
 
+@lru_cache(maxsize=1024)
 def _names(text: str, clients: bool) -> frozenset[str]:
     names = frozenset(filter(None, map(str.strip, text.split(","))))
     if clients:

@@ -63,7 +63,7 @@ class Statement:
     notes: tuple[Note, ...] = ()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def read_line(entry: str) -> Statement:
     """Read an entry of an INI file. Most profiles say the same about most keys."""
     return read_entry(*split(entry))
@@ -109,7 +109,8 @@ def _option(key: str, text: str, literal: bool) -> Statement:
     if key in _OURS:
         return _doubtful(key, Use.NOTHING, text, "is set by the broker, and left out here")
     if key == "host":
-        return _doubtful(key, Use.SEND, text, *read_hosts(text, 22).doubts)
+        found = [host.doubt for host in read_hosts(text, 22) if host.doubt]
+        return _doubtful(key, Use.SEND, text, *found)
     value = read_value(known, text)
     return _doubtful(key, Use.SEND, value, *doubts(known, text, literal=not quoted))
 
