@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from struct import iter_unpack
 from typing import Final
 
 # x2goclient looks for these words anywhere in a reply before it reads any INI file. `<br>` it
@@ -13,7 +15,7 @@ _MARKER: Final = (
 )
 _SHORT: Final = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # Qt reads as many hexadecimal digits as there are: a digit after an escape must be one as well.
-_ESCAPED: Final = re.compile(rf'["\\\n\r\t]|(?:[^ -~]|(?={_MARKER}).)[0-9A-Fa-f]*')
+_ESCAPED: Final = re.compile(rf'["\\\n\r\t]|(?:[^ -~\n\r\t]+|(?={_MARKER}).)[0-9A-Fa-f]*')
 _NEEDS_QUOTES: Final = re.compile(r"[,;=\\]|^ | $")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]*)|([0-7]+)|(\r\n|\n\r|.))", re.DOTALL)
 _MEANING: Final = dict(zip("abfnrtv\"?'\\", "\a\b\f\n\r\t\v\"?'\\", strict=True))
@@ -56,9 +58,10 @@ def _escape(match: re.Match[str]) -> str:
     return _SHORT.get(text) or "".join(rf"\x{unit:x}" for unit in _utf16(text))
 
 
-def _utf16(text: str) -> memoryview:
-    """The text as Qt holds it."""
-    return memoryview(_sound(text).encode("utf-16-le")).cast("H")
+def _utf16(text: str) -> Iterator[int]:
+    """The text in the units that Qt holds it in."""
+    for (unit,) in iter_unpack("<H", _sound(text).encode("utf-16-le")):
+        yield unit
 
 
 def _meant(match: re.Match[str]) -> str:

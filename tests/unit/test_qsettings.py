@@ -32,6 +32,7 @@ from usher.qsettings import has_marker, is_quoted, quote, unquote
         ("\0\x1b\x7f", r'"\x0\x1b\x7f"'),
         ("SERVER:x", r'"\x53\x45RVER:x"'),
         ("one<br>two", r'"one\x3c\x62r>two"'),
+        ("\ud83d\ude00a", r'"\xd83d\xde00\x61"'),
         ("half a pair \ud800!", r'"half a pair \xfffd!"'),
     ],
 )
@@ -59,7 +60,9 @@ MARKERS = (
     "LOGIN OK",
 )
 odd_texts = st.lists(
-    st.sampled_from([*MARKERS, "a", "F", "-", " ", '"', "\\", "\n", "é", ";", "@", "\ud83d"])
+    st.sampled_from(
+        [*MARKERS, "a", "F", "-", " ", '"', "\\", "\n", "é", ";", "@", "\ud83d", "\ude00"]
+    )
 ).map("".join)
 
 

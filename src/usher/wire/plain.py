@@ -20,7 +20,6 @@ from usher.wire.form import read_request
 CONTENT_TYPE: Final = "text/plain; charset=utf-8"
 
 _GRANTED: Final = "Access granted\n"
-_SOMETHING_BROKE: Final = "Something went wrong on our side"
 _TEST: Final = _GRANTED + ("." * 79 + "\n") * 128
 _USER: Final = "\0"
 
@@ -40,7 +39,7 @@ def refuse(task: Task, error: BrokerError) -> Answer:
 
 def fail(task: Task, incident: str) -> Answer:
     """The answer that keeps the window open, though something is broken on our side."""
-    reason = f"{_SOMETHING_BROKE} (incident {incident})."
+    reason = f"Something went wrong on our side (incident {incident})."
     match task:
         case Task.SELECT:
             return _answer(_GRANTED + _server(NOWHERE))
@@ -88,12 +87,15 @@ _BODIES: Final[dict[Task, Callable[[Reply], str]]] = {
     Task.SET_PASSWORD: _set_password,
     Task.EVENT: _login,
 }
+_is_host: Final = re.compile(r"[!-9;-~]+").fullmatch
 
 
 def _server(server: Server) -> str:
-    """x2goclient splits this line at colons, so an IPv6 address cannot stand in it."""
-    host = server.name if ":" in server.address else server.address
-    return f"SERVER:{host}:{server.port}\n"
+    """x2goclient splits this line at colons: its name stands in for an IPv6 address."""
+    for host in (server.address, server.name):
+        if _is_host(host):
+            return f"SERVER:{host}:{server.port}\n"
+    return _server(NOWHERE)
 
 
 def _password_changed(reason: str) -> str:

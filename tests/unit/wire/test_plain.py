@@ -101,6 +101,9 @@ def test_a_key_that_is_none_stays_here(key: str) -> None:
         (Server("ts1", "192.0.2.11"), b"SERVER:192.0.2.11:22\n"),
         (Server("ts1", "ts1.example.org", 2222), b"SERVER:ts1.example.org:2222\n"),
         (Server("ts6.example.org", "2001:db8::6", 2222), b"SERVER:ts6.example.org:2222\n"),
+        (Server("2001:db8::6", "2001:db8::6", 2222), NOWHERE),
+        (Server("", ""), NOWHERE),
+        (Server("a\nb", "a b"), NOWHERE),
     ],
 )
 def test_a_selection_names_a_server_and_always_its_port(server: Server, line: bytes) -> None:
