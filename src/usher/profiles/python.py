@@ -1,0 +1,174 @@
+"""The smallest backend: a Python file of twenty lines, written by the administrator."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import sys
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from usher.access import Catalogue
+from usher.errors import AuthFailed
+from usher.model import Client, Credential, Profile, Server, User
+from usher.profiles.hosts import read_place
+from usher.profiles.ids import safe_ids
+from usher.profiles.reading import BUILT_IN, make_profile, read_section
+from usher.profiles.statements import NOT_SET, Note, Statement, read_entry, spoilt
+
+log = logging.getLogger(__name__)
+
+REMEMBERED_USERS = 1024
+_BELOW = {key: statement for key, statement in BUILT_IN.items() if key != "host"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What the file last offered a user, and what that means."""
+
+    listed: Mapping[str, Mapping[str, Any]]
+    catalogue: Catalogue
+
+
+class PythonFile:
+    """A Python file with ``list_profiles(user)`` and ``select_profile(user, sid)``.
+
+    With ``check_access(user, password, authid)`` in it, it is an authenticator as well. The
+    functions are called in a thread, or on the event loop when they are ``async``.
+
+    path: the file
+    """
+
+    def __init__(self, *, path: Path) -> None:
+        self._path = path
+        self._module = _import(path)
+        self._offers: OrderedDict[str, _Offer] = OrderedDict()
+        self._servers: set[Server] = set()
+        self._noted: set[tuple[str, Note]] = set()
+        if hasattr(self._module, "check_access"):
+            # Only then: the attribute is what makes it fit the port Authenticator.
+            self.authenticate = self._authenticate
+
+    async def profiles(self, user: User) -> Catalogue:
+        """What ``list_profiles`` gives this user; the same object as long as that is the same."""
+        listed = await _call(self._module.list_profiles, user.name)
+        offer = self._offers.get(user.name)
+        if offer is None or offer.listed != listed:
+            offer = self._read(listed)
+        self._offers[user.name] = offer
+        self._offers.move_to_end(user.name)
+        if len(self._offers) > REMEMBERED_USERS:
+            self._offers.popitem(last=False)
+        return offer.catalogue
+
+    async def servers(self, profile: Profile, user: User) -> Sequence[Server]:
+        """What ``select_profile`` says: one server, or none."""
+        said = await _call(self._module.select_profile, user.name, profile.section)
+        if said is None:
+            return ()
+        server = _server(said, int(str(profile.options.get("sshport", 22))))
+        self._servers.add(server)
+        return (server,)
+
+    def known_servers(self) -> Collection[Server]:
+        """Those that ``select_profile`` has named so far."""
+        return frozenset(self._servers)
+
+    async def reload(self) -> None:
+        """Import the file again; one that cannot be used in its place changes nothing."""
+        try:
+            module = await asyncio.to_thread(_import, self._path)
+            if hasattr(self, "authenticate") and not hasattr(module, "check_access"):
+                raise ValueError(f"{self._path}: check_access is gone, and logins need it")
+        except (ValueError, OSError) as error:
+            log.error("what was read before stays: %s", error)
+            return
+        self._module = module
+        self._offers.clear()
+        self._noted.clear()
+
+    async def _authenticate(self, credential: Credential, client: Client) -> str:
+        """Ask ``check_access``; nothing but True lets in."""
+        answer = await _call(
+            self._module.check_access, credential.username, credential.password, credential.authid
+        )
+        if answer is not True:
+            raise AuthFailed(detail=f"{self._path.name} said {answer!r}")
+        return credential.username
+
+    def _read(self, listed: Any) -> _Offer:
+        if not isinstance(listed, dict) or not all(
+            isinstance(sid, str) and isinstance(keys, dict) for sid, keys in listed.items()
+        ):
+            raise TypeError(f"{self._path}: list_profiles must return {{sid: {{key: value}}}}")
+        ids = safe_ids(listed)
+        found = [self._profile(ids[sid], sid, listed[sid]) for sid in sorted(listed)]
+        return _Offer(deepcopy(listed), Catalogue([profile for profile in found if profile]))
+
+    def _profile(self, name: str, sid: str, keys: Mapping[object, object]) -> Profile | None:
+        reading = read_section((0, _statement(key, value)) for key, value in keys.items())
+        for note in reading.notes:
+            if (sid, note) not in self._noted:
+                self._noted.add((sid, note))
+                log.warning("%s: %r: %s: %s", self._path, sid, note.key, note.message)
+        return make_profile(name, sid, {**_BELOW, **reading.layer})
+
+
+def _statement(key: object, value: object) -> Statement:
+    """What the program says about a key: a text as it stands, or a value of the key's type."""
+    match value:
+        case None:
+            text = NOT_SET
+        case bool():
+            text = str(value).lower()
+        case int() | str():
+            text = str(value)
+        case list() | tuple():
+            text = ", ".join(map(str, value))
+        case _:
+            return spoilt(str(key), f"{value!r} is no str, bool, int or list of str")
+    return read_entry(str(key), text, literal=True)
+
+
+def _server(said: object, port: int) -> Server:
+    """Read ``host``, ``host:port`` or ``[IPv6]:port``. Raises ValueError."""
+    address, port = read_place(str(said).strip(), port)
+    return Server(address, address, port)
+
+
+async def _call(function: Callable[..., Any], *arguments: str) -> Any:
+    """Call a function of the file where it disturbs nobody."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*arguments)
+    return await asyncio.to_thread(function, *arguments)
+
+
+def _import(path: Path) -> ModuleType:
+    """The file as a module. Raises ValueError, or OSError when it cannot be read."""
+    source = path.read_bytes()
+    module = ModuleType(f"usher_backend_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look for their own module there
+    try:
+        exec(compile(source, path, "exec"), vars(module))  # noqa: S102 - the administrator's own
+    except Exception as error:
+        raise ValueError(f"{path}:{_line(error, path)}: {error!r}") from error
+    for name in ("list_profiles", "select_profile"):
+        if not callable(getattr(module, name, None)):
+            raise ValueError(f"{path}: has no function {name}")
+    return module
+
+
+def _line(error: BaseException, path: Path) -> int:
+    """The last line of the file that had a part in the error."""
+    if isinstance(error, SyntaxError):
+        return error.lineno or 1
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno or 1 for f in reversed(frames) if f.filename == str(path)), 1)
