@@ -65,9 +65,9 @@ class Htpasswd:
     def _check(self, username: str, password: str) -> bool:
         if _stamp(self._path) != self._users.stamp:
             self._reread()
-        checks = self._users.checks
-        known = checks.get(username)
-        check = known or _stand_in(username, tuple(checks.values()))
+        users = self._users
+        known = users.checks.get(username)
+        check = known or users.stand_in(username)
         return check(password.encode()) and known is not None
 
     def _reread(self) -> None:
@@ -89,7 +89,15 @@ class _Users:
 
     stamp: tuple[int, ...]
     checks: Mapping[str, Check] = field(repr=False)
+    order: Sequence[Check] = field(repr=False)
     faults: tuple[Fault, ...]
+
+    def stand_in(self, username: str) -> Check:
+        """Somebody's check, the same for this name every time.
+
+        It takes the place of an unknown user's own: the time taken must not tell who is known.
+        """
+        return self.order[hash(username) % len(self.order)] if self.order else lambda _: False
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -114,7 +122,7 @@ def _read(path: Path) -> _Users:
                 checks[username] = _parse(username, line)
             except ValueError as error:
                 faults.append(Fault(path, number, username, str(error)))
-    return _Users(stamp, checks, tuple(faults))
+    return _Users(stamp, checks, tuple(checks.values()), tuple(faults))
 
 
 def _entries(lines: Iterator[str]) -> Iterator[tuple[int, str, str]]:
@@ -138,11 +146,6 @@ def _parse(username: str, line: str) -> Check:
                 )
             return partial(matches, text)
     raise ValueError(f"neither argon2, bcrypt, yescrypt, sha512-crypt nor sha256-crypt: {remedy}")
-
-
-def _stand_in(username: str, checks: Sequence[Check]) -> Check:
-    """Another user's check, always the same one: who is unknown must not be told by the time."""
-    return checks[hash(username) % len(checks)] if checks else lambda _: False
 
 
 def _argon2(text: str, password: bytes) -> bool:

@@ -15,6 +15,7 @@ from usher.errors import AuthFailed
 from usher.model import Client, Credential
 
 _THREADS = 32
+_LONGEST = 4096  # in base64 it still fits the 8 KiB that web servers allow a header line
 _REFUSALS = {401, 403}
 
 
@@ -48,18 +49,20 @@ class Https:
             raise AuthFailed(detail="empty user or password")
         if ":" in credential.username:  # it would end the name there, and vouch for another one
             raise AuthFailed(detail="basic authentication knows no user names with a colon")
+        pair = f"{credential.username}:{credential.password}".encode()
+        if len(pair) > _LONGEST:
+            raise AuthFailed(detail=f"user and password are longer than {_LONGEST} bytes")
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeout):
-            status = await loop.run_in_executor(self._threads, self._ask, credential)
+            status = await loop.run_in_executor(self._threads, self._ask, pair)
         if status in _REFUSALS:
             raise AuthFailed(detail=f"the server at {self._origin[1]} answered {status}")
         if not 200 <= status <= 299:
             raise OSError(f"the server at {self._origin[1]} answered {status}: not yes, not no")
         return credential.username
 
-    def _ask(self, credential: Credential) -> int:
+    def _ask(self, pair: bytes) -> int:
         """The status of the server's answer; redirections are not followed."""
-        pair = f"{credential.username}:{credential.password}".encode()
         headers = {"Authorization": f"Basic {b64encode(pair).decode()}", "Connection": "close"}
         connection = self._connection()
         try:
