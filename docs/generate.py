@@ -31,16 +31,6 @@ HEAD = """# Reference
 Written by `make docs` from the code; do not edit. [admin.md](admin.md) says how to use it.
 """
 
-PORTS = {
-    "authenticator": ports.Authenticator,
-    "directory": ports.Directory,
-    "profiles": ports.ProfileSource,
-    "selector": ports.Selector,
-    "agent": ports.Agent,
-    "store": ports.Store,
-}
-EXTRAS = (ports.Worker, ports.Checked)
-
 TYPES = {
     "str": "text",
     "int": "whole number",
@@ -71,10 +61,11 @@ def configuration() -> Iterator[str]:
         yield f"### [{name}]\n"
         yield f"{summary(schema)}\n"
         yield from options_of(schema, lambda option, _: getattr(defaults, option))  # noqa: B023
-    for kind in PORTS:
+    for kind in config.DEFAULTS:
         yield f"### [{kind}]\n"
         without = toml(config.DEFAULTS[kind]["type"])
-        yield f"`type` is one of these; without the table, `{without}`.\n"
+        yield f"`type` is one of these; without the table, `{without}`."
+        yield f"Entry points of plugins: `usher.{kind}`.\n"
         for point in ours(plugins.installed(kind).values()):
             plugin = point.load()
             yield f"#### type = {toml(point.name)}\n"
@@ -257,12 +248,10 @@ def signatures() -> Iterator[str]:
     """Every port, for those who write plugins."""
     yield "## Ports\n"
     yield "[plugins.md](plugins.md) says how to write one.\n"
-    for kind, port in PORTS.items():
-        yield f"### {port.__name__}: entry points `usher.{kind}`\n"
-        yield f"```python\n{inspect.getsource(port)}```\n"
-    for port in EXTRAS:
-        yield f"### {port.__name__}: beside any port\n"
-        yield f"```python\n{inspect.getsource(port)}```\n"
+    for name, port in vars(ports).items():
+        if inspect.getmodule(port) is ports and getattr(port, "_is_protocol", False):
+            yield f"### {name}\n"
+            yield f"```python\n{inspect.getsource(port)}```\n"
 
 
 def table(heads: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
