@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,11 @@ LOOKS = 3
 """So many times the file must look the same before it counts as written to the end."""
 
 RESOLVE_SECONDS = 300.0
+"""So often the host names in client lists are looked up again."""
+
+PATIENCE_SECONDS = 2.0
+RESOLVE_PATIENCE_SECONDS = 10.0
+"""So long such a look-up may take: before the first request, and beside the others."""
 
 Signature = tuple[int, ...]
 """What changes when a file does."""
@@ -54,12 +59,12 @@ class IniFile:
         self._reading = _Reading(Loaded(), Catalogue(()), frozenset())
         self._signature = _look(path)
         self._unreadable: tuple[Fault, ...] = ()
-        self._loading = asyncio.Lock()
         self._renewed = asyncio.Event()
         try:
-            self._take(self._load(lambda: None))
+            self._take(self._load())
         except OSError as error:
             self._keep(error)
+        self._resolve(PATIENCE_SECONDS)
 
     async def profiles(self, user: User) -> Catalogue:
         """Everything in the file; the access rules say what this user sees of it."""
@@ -77,11 +82,6 @@ class IniFile:
         """Of the file as last read; the key ``file`` says that it could not be read at all."""
         return self._unreadable or self._reading.loaded.faults
 
-    async def reload(self) -> None:
-        """Read the file now, and ask for the addresses of the names in its client lists."""
-        await self._reload()
-        await self._resolve()
-
     async def run(self) -> None:
         """Watch the file, and keep the addresses of host names fresh."""
         async with asyncio.TaskGroup() as tasks:
@@ -95,34 +95,34 @@ class IniFile:
             looks.append(await asyncio.to_thread(_look, self._path))
             if looks[-1] != self._signature and looks.count(looks[-1]) == LOOKS:
                 self._signature = looks[-1]
-                await self._reload(settled=looks[-1])
+                await self._reload(looks[-1])
 
     async def _keep_resolved(self) -> None:
         while True:
             self._renewed.clear()
-            await self._resolve()
+            await asyncio.to_thread(self._resolve, RESOLVE_PATIENCE_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(RESOLVE_SECONDS):
                     await self._renewed.wait()
 
-    async def _resolve(self) -> None:
+    def _resolve(self, seconds: float) -> None:
         catalogue = self._reading.catalogue
-        catalogue.names = await resolve(catalogue.host_names, catalogue.names)
+        if catalogue.host_names:
+            catalogue.names = resolve(catalogue.host_names, catalogue.names, seconds)
 
-    async def _reload(self, settled: Signature = ()) -> None:
+    async def _reload(self, settled: Signature) -> None:
         known = {*self.faults()}
-        async with self._loading:
-            try:
-                self._take(await asyncio.to_thread(self._load, Breath(), settled))
-            except OSError as error:
-                self._keep(error)
+        try:
+            self._take(await asyncio.to_thread(self._load, settled))
+        except OSError as error:
+            self._keep(error)
         for fault in self.faults():
             if fault not in known and not fault.warning:
                 log.error("%s", fault)
 
-    def _load(self, breathe: Callable[[], None], settled: Signature = ()) -> _Reading:
+    def _load(self, settled: Signature = ()) -> _Reading:
         """Read the file, without changing anything that clients can see."""
-        loaded = self._loader.load(_read(self._path, settled), breathe)
+        loaded = self._loader.load(_read(self._path, settled), Breath())
         catalogue = self._reading.catalogue
         if loaded.profiles != catalogue.profiles:
             catalogue = Catalogue(loaded.profiles, catalogue.names)

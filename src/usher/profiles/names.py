@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
+import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
+from threading import Thread
 
 from usher.model import Address
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-"""Look-ups at the same time: each of them keeps a thread waiting."""
+"""So many look-ups run at the same time."""
 
 
-async def resolve(
-    names: Collection[str], before: Mapping[str, Collection[Address]]
+def resolve(
+    names: Collection[str], before: Mapping[str, Collection[Address]], seconds: float
 ) -> Mapping[str, Collection[Address]]:
-    """The addresses of each name; those of ``before`` for one that cannot be resolved now."""
-    places = asyncio.Semaphore(AT_ONCE)
+    """The addresses of the names; those of ``before`` for whom nobody tells in so many seconds."""
+    waiting, found = deque(names), {name: before[name] for name in names if name in before}
 
-    async def ask(name: str) -> None:
-        async with places:
+    def ask() -> None:
+        while waiting:
             try:
-                found[name] = await asyncio.to_thread(_addresses, name)
+                name = waiting.popleft()
+                found[name] = _addresses(name)
+            except IndexError:
+                return
             except (OSError, UnicodeError) as error:
                 log.warning("the client list entry %s cannot be resolved: %s", name, error)
 
-    found = {name: before[name] for name in names if name in before}
-    await asyncio.gather(*map(ask, names))
-    return found
+    # Threads that nobody has to wait for: a look-up cannot be broken off.
+    threads = [Thread(target=ask, daemon=True) for _ in range(min(AT_ONCE, len(names)))]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return dict(found)
 
 
 def _addresses(name: str) -> frozenset[Address]:

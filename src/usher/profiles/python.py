@@ -81,19 +81,6 @@ class PythonFile:
         """Those that ``select_profile`` has named so far."""
         return frozenset(self._servers)
 
-    async def reload(self) -> None:
-        """Import the file again; one that cannot be used in its place changes nothing."""
-        try:
-            module = await asyncio.to_thread(_import, self._path)
-            if hasattr(self, "authenticate") and not hasattr(module, "check_access"):
-                raise ValueError(f"{self._path}: check_access is gone, and logins need it")
-        except (ValueError, OSError) as error:
-            log.error("what was read before stays: %s", error)
-            return
-        self._module = module
-        self._offers.clear()
-        self._noted.clear()
-
     async def _authenticate(self, credential: Credential, client: Client) -> str:
         """Ask ``check_access``; nothing but True lets in."""
         answer = await _call(
@@ -133,13 +120,17 @@ def _statement(key: object, value: object) -> Statement:
         case list() | tuple():
             text = ", ".join(map(str, value))
         case _:
-            return spoilt(str(key), f"{value!r} is no str, bool, int or list of str")
+            return spoilt(
+                str(key), f"a {type(value).__name__} is no value: give a str, bool, int or list"
+            )
     return read_entry(str(key), text, literal=True)
 
 
 def _server(said: object, port: int) -> Server:
     """Read ``host``, ``host:port`` or ``[IPv6]:port``. Raises ValueError."""
-    address, port = read_place(str(said).strip(), port)
+    if not isinstance(said, str):
+        raise ValueError(f"select_profile must return a str or None, not {said!r}")
+    address, port = read_place(said.strip(), port)
     return Server(address, address, port)
 
 
@@ -158,7 +149,7 @@ def _import(path: Path) -> ModuleType:
     sys.modules[module.__name__] = module  # dataclasses look for their own module there
     try:
         exec(compile(source, path, "exec"), vars(module))  # noqa: S102 - the administrator's own
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{path}:{_line(error, path)}: {error!r}") from error
     for name in ("list_profiles", "select_profile"):
         if not callable(getattr(module, name, None)):

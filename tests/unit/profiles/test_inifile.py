@@ -1,0 +1,173 @@
+"""Watching the profile file: whole or not at all, and never worse than before."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import asynccontextmanager
+
+import pytest
+
+from usher.model import User, client_at
+from usher.ports import Checked, Worker
+from usher.profiles import inifile
+from usher.profiles.inifile import IniFile
+
+ALICE = User("alice")
+HERE = client_at("127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Look so often that no test has to wait."""
+    monkeypatch.setattr(inifile, "LOOK_SECONDS", 0.002)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "profiles.conf"
+    path.write_text("[a]\n")
+    return path
+
+
+@asynccontextmanager
+async def watched(path):
+    source = IniFile(path=path)
+    task = asyncio.get_running_loop().create_task(source.run())
+    try:
+        yield source
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def shown(source):
+    return [profile.id for profile in (await source.profiles(ALICE)).visible(ALICE, HERE)]
+
+
+async def comes_to_show(source, expected):
+    async with asyncio.timeout(5):
+        while await shown(source) != expected:
+            await asyncio.sleep(0.001)
+
+
+async def comes_to_say(source, words):
+    async with asyncio.timeout(5):
+        while words not in str([*map(str, source.faults())]):
+            await asyncio.sleep(0.001)
+
+
+def test_it_has_a_life_of_its_own_and_can_be_checked(file):
+    source = IniFile(path=file)
+    assert isinstance(source, Worker) and isinstance(source, Checked)
+
+
+async def test_a_missing_file_is_a_fault_and_no_crash(tmp_path):
+    source = IniFile(path=tmp_path / "none")
+    (fault,) = source.faults()
+    assert (fault.line, fault.key, fault.warning) == (1, "file", False)
+    assert "No such file" in fault.message
+    assert await shown(source) == []
+
+
+async def test_a_byte_order_mark_and_foreign_line_ends_are_no_fault(file):
+    file.write_bytes(b"\xef\xbb\xbf[a]\r\nname = x\r\n[b]\rname = y\r")
+    source = IniFile(path=file)
+    assert (await shown(source), source.faults()) == (["a", "b"], ())
+
+
+async def test_bytes_that_are_not_utf8_disable_one_profile(file):
+    file.write_bytes(b"# caf\xe9\n[a]\nname = caf\xe9\n[b]\n")
+    source = IniFile(path=file)
+    assert await shown(source) == ["b"]
+    assert [fault.line for fault in source.faults()] == [3]
+
+
+async def test_a_changed_file_is_live(file):
+    async with watched(file) as source:
+        file.write_text("[a]\n[b]\n")
+        await comes_to_show(source, ["a", "b"])
+
+
+async def test_a_file_put_in_its_place_is_live(file, tmp_path):
+    async with watched(file) as source:
+        (tmp_path / "new").write_text("[b]\n")
+        os.replace(tmp_path / "new", file)
+        await comes_to_show(source, ["b"])
+
+
+async def test_a_file_that_appears_is_live(tmp_path):
+    async with watched(tmp_path / "late.conf") as source:
+        (tmp_path / "late.conf").write_text("[a]\n")
+        await comes_to_show(source, ["a"])
+        assert source.faults() == ()
+
+
+async def test_the_last_good_profiles_outlive_the_file(file, caplog):
+    async with watched(file) as source:
+        file.unlink()
+        await comes_to_say(source, "No such file")
+        assert await shown(source) == ["a"]
+        assert "No such file" in caplog.text
+
+
+async def test_a_file_that_is_being_written_is_never_live(file):
+    async with watched(file) as source:
+        seen = set()
+        with file.open("w") as half:
+            for i in range(300):
+                half.write(f"[p{i:03}]\n")
+                half.flush()
+                await asyncio.sleep(0)
+                seen.add(len(await shown(source)))
+        await comes_to_show(source, [f"p{i:03}" for i in range(300)])
+        assert seen == {1}
+
+
+async def test_a_file_that_changes_while_it_is_read_is_not_taken(file):
+    with pytest.raises(OSError, match="being written"):
+        inifile._read(file, settled=(1, 2, 3, 4))
+
+
+async def test_a_new_fault_is_logged_once(file, caplog):
+    caplog.set_level(logging.ERROR)
+    async with watched(file) as source:
+        for name in ("b", "c"):
+            file.write_text(f"[a]\nwidth = x\n[{name}]\n")
+            await comes_to_show(source, [name])
+    assert caplog.messages == [f"{file}:2: width: 'x' is no whole number: write digits only"]
+
+
+async def test_a_changed_comment_changes_no_catalogue(file):
+    async with watched(file) as source:
+        before = await source.profiles(ALICE)
+        file.write_text("[a]\nstatus = R\n")
+        await comes_to_say(source, "status")
+        assert await source.profiles(ALICE) is not before
+        between = await source.profiles(ALICE)
+        file.write_text("# why\n[a]\nstatus = R\n")
+        await comes_to_say(source, ":3: status")
+        assert await source.profiles(ALICE) is between
+
+
+async def test_host_names_in_client_lists_are_known_before_the_first_request(file):
+    file.write_text("[a]\nacl-clients-allow = localhost\n")
+    assert await shown(IniFile(path=file)) == ["a"]
+
+
+async def test_a_new_host_name_is_looked_up(file):
+    async with watched(file) as source:
+        file.write_text("[a]\n[b]\nacl-clients-allow = localhost\n")
+        await comes_to_show(source, ["a", "b"])
+
+
+async def test_a_new_catalogue_has_the_known_addresses_at_once(file):
+    file.write_text("[a]\nacl-clients-allow = localhost\n")
+    async with watched(file) as source:
+        await comes_to_show(source, ["a"])
+        file.write_text("[a]\nacl-clients-allow = localhost\n[b]\n")
+        async with asyncio.timeout(5):
+            while await shown(source) == ["a"]:
+                await asyncio.sleep(0.001)
+        assert await shown(source) == ["a", "b"]

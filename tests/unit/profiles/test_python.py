@@ -1,0 +1,174 @@
+"""The backend of twenty lines, and what happens when they are wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from usher.errors import AuthFailed
+from usher.model import Credential, User, client_at
+from usher.ports import Authenticator
+from usher.profiles.python import PythonFile
+
+ALICE = User("alice")
+HERE = client_at("192.0.2.1")
+REST = "def list_profiles(user): return {'a': {}}\ndef select_profile(user, sid): return None\n"
+
+
+@pytest.fixture
+def backend(tmp_path):
+    def make(text):
+        path = tmp_path / "mybroker.py"
+        path.write_text(text, encoding="utf-8")
+        return PythonFile(path=path)
+
+    return make
+
+
+def lists(expression):
+    return f"def list_profiles(user): return {expression}\ndef select_profile(user, sid): ...\n"
+
+
+def selects(expression):
+    return f"{lists({'a': {}})}async def select_profile(user, sid): return {expression}\n"
+
+
+def checks(expression):
+    return f"{REST}def check_access(user, password, authid): return {expression}\n"
+
+
+async def profiles(source):
+    return (await source.profiles(ALICE)).profiles
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("def f(:\n", r"mybroker\.py:1: SyntaxError"),
+        ("\n\n1 / 0\n", r"mybroker\.py:3: ZeroDivisionError"),
+        ("import no_such_module_anywhere\n", r"mybroker\.py:1: ModuleNotFoundError"),
+        ("raise SystemExit\n", r"mybroker\.py:1: SystemExit"),
+        ("def list_profiles(user): ...\n", "no function select_profile"),
+        ("list_profiles = select_profile = 1\n", "no function list_profiles"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_at_the_start(backend, text, hint):
+    with pytest.raises(ValueError, match=hint):
+        backend(text)
+
+
+async def test_values_may_have_their_own_types(backend):
+    listed = {"fullscreen": True, "width": 1, "sound": "no", "name": '"x"', "user": None}
+    listed["applications"] = ["X", "Y"]
+    (profile,) = await profiles(backend(lists({"a": listed})))
+    wanted = {
+        "fullscreen": True,
+        "width": 1,
+        "sound": False,
+        "applications": ("X", "Y"),
+        "name": '"x"',
+    }
+    assert profile.options.items() >= wanted.items()
+    assert "user" not in profile.options
+    assert profile.servers == ()
+
+
+@pytest.mark.parametrize("value", ["'wide'", "[1, 2]", "object()", "1.5", "{}", "b'1'"])
+async def test_a_bad_profile_is_left_out_and_logged_once(backend, caplog, value):
+    source = backend(lists(f"{{'good': {{}}, 'bad': {{'width': {value}}}}}"))
+    for user in ("alice", "bob", "alice"):
+        catalogue = await source.profiles(User(user))
+        assert [profile.id for profile in catalogue.profiles] == ["good"]
+    assert len(caplog.messages) == 1 and "'bad': width" in caplog.text
+
+
+@pytest.mark.parametrize("listed", ["None", "['a']", "{'a': 1}", "{1: {}}"])
+async def test_a_list_that_is_none_is_a_bug_and_not_an_empty_list(backend, listed):
+    with pytest.raises(TypeError, match="list_profiles must return"):
+        await profiles(backend(lists(listed)))
+
+
+@pytest.mark.parametrize(
+    ("said", "address", "port"),
+    [
+        ("'ts1'", "ts1", 22),
+        ("'ts1:2222'", "ts1", 2222),
+        ("'10.0.0.1:2222'", "10.0.0.1", 2222),
+        ("'[2001:db8::1]:2222'", "2001:db8::1", 2222),
+        ("'2001:db8::1'", "2001:db8::1", 22),
+    ],
+)
+async def test_a_server_is_a_host_and_perhaps_a_port(backend, said, address, port):
+    source = backend(selects(said))
+    (profile,) = await profiles(source)
+    (server,) = await source.servers(profile, ALICE)
+    assert (server.name, server.address, server.port) == (address, address, port)
+    assert set(source.known_servers()) == {server}
+
+
+async def test_none_is_no_server(backend):
+    source = backend(selects("None"))
+    (profile,) = await profiles(source)
+    assert await source.servers(profile, ALICE) == ()
+    assert not source.known_servers()
+
+
+@pytest.mark.parametrize("said", ["''", "'a b'", "'ts1:x'", "42", "False"])
+async def test_what_is_no_server_is_a_bug(backend, said):
+    source = backend(selects(said))
+    (profile,) = await profiles(source)
+    with pytest.raises(ValueError):
+        await source.servers(profile, ALICE)
+
+
+async def test_the_program_is_asked_for_its_own_sid(backend):
+    source = backend(
+        "def list_profiles(user): return {'Büro': {'sshport': 23}}\n"
+        "def select_profile(user, sid): return {'Büro': user}[sid]\n"
+    )
+    (profile,) = await profiles(source)
+    (server,) = await source.servers(profile, ALICE)
+    assert (server.address, server.port) == ("alice", 23)
+
+
+async def test_a_list_that_is_changed_in_place_is_noticed(backend):
+    source = backend("it = {}\n" + lists("it") + "def grow(): it['a'] = {}\n")
+    before = await source.profiles(ALICE)
+    source._module.grow()
+    assert await source.profiles(ALICE) is not before
+
+
+def test_without_check_access_it_is_no_authenticator(backend):
+    assert not isinstance(backend(REST), Authenticator)
+    assert isinstance(backend(checks("True")), Authenticator)
+
+
+async def test_check_access_sees_user_password_and_foreign_authid(backend):
+    source = backend(checks("(user, password, authid) == ('alice', 'pw', 'x')"))
+    assert await source.authenticate(Credential("alice", "pw", "x"), HERE) == "alice"
+    with pytest.raises(AuthFailed):
+        await source.authenticate(Credential("alice", "pw", "y"), HERE)
+
+
+@pytest.mark.parametrize("answer", ["False", "None", "1", "'yes'", "[True]"])
+async def test_nothing_but_true_lets_in(backend, answer):
+    with pytest.raises(AuthFailed) as refusal:
+        await backend(checks(answer)).authenticate(Credential("alice", "pw"), HERE)
+    assert "pw" not in refusal.value.detail
+
+
+async def test_an_exception_is_no_refusal(backend):
+    with pytest.raises(ZeroDivisionError):
+        await backend(checks("1 / 0")).authenticate(Credential("alice", "pw"), HERE)
+
+
+async def test_functions_may_be_async(backend):
+    source = backend("async def check_access(user, password, authid): return True\n" + REST)
+    assert await source.authenticate(Credential("alice"), HERE) == "alice"
+
+
+async def test_users_come_and_go_and_the_memory_stays(backend, monkeypatch):
+    monkeypatch.setattr("usher.profiles.python.REMEMBERED_USERS", 2)
+    source = backend(REST)
+    for name in "abcd":
+        await source.profiles(User(name))
+    assert list(source._offers) == ["c", "d"]
