@@ -184,12 +184,18 @@ def usher(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def write_config(folder: Path, *, profiles: str = PROFILES, **tables: Any) -> Path:
+def write_config(
+    folder: Path, *, profiles: str | Mapping[str, Any] = PROFILES, **tables: Any
+) -> Path:
     """Write ``usher.toml`` and ``profiles.conf``, made of TABLES and what is given.
 
     A table with a ``type`` replaces ours, one without is merged into it, None leaves it out.
+    ``profiles`` may be the text of ``profiles.conf`` as well.
     """
-    chosen = {**TABLES, **tables}
+    if isinstance(profiles, str):
+        (folder / "profiles.conf").write_text(profiles, encoding="utf-8")
+        profiles = {}
+    chosen = {**TABLES, "profiles": profiles, **tables}
     for name, table in chosen.items():
         if table is not None and "type" not in table:
             chosen[name] = {**TABLES.get(name, {}), **table}
@@ -198,7 +204,6 @@ def write_config(folder: Path, *, profiles: str = PROFILES, **tables: Any) -> Pa
         for name, table in chosen.items()
         if table is not None
     )
-    (folder / "profiles.conf").write_text(profiles, encoding="utf-8")
     path = folder / "usher.toml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -217,7 +222,7 @@ def _toml(value: Any) -> str:
 def running(
     folder: Path,
     *,
-    profiles: str = PROFILES,
+    profiles: str | Mapping[str, Any] = PROFILES,
     tls: ssl.SSLContext | None = None,
     incidents: bool = False,
     **tables: Any,
