@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -140,10 +142,14 @@ class IniFile:
 
 
 class Breath:
-    """Works for a while, then lets the other threads have the interpreter."""
+    """Works for a while, then lets the other threads have the interpreter.
+
+    The main thread needs none: what it works on before it serves, nobody waits for.
+    """
 
     def __init__(self) -> None:
-        self._until = time.perf_counter() + WORK_SECONDS
+        alone = threading.current_thread() is threading.main_thread()
+        self._until = math.inf if alone else time.perf_counter() + WORK_SECONDS
 
     def __call__(self) -> None:
         """Take a breath if it is time."""
