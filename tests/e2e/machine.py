@@ -1,0 +1,143 @@
+"""What the tests borrow from the machine, and give back: processes, an account, an sshd."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from daemon import DEADLINE_SECONDS, Log
+
+WEB_ACCOUNT = "www-data"
+
+SSHD_CONFIG = """\
+ListenAddress 127.0.0.1:{port}
+HostKey {folder}/host_key
+PidFile none
+UsePAM no
+AllowUsers {account}
+"""
+
+RECORD_COMMANDS = 'echo "$BASH_EXECUTION_STRING" >> ~/commands\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of this machine for as long as the tests run."""
+
+    name: str
+    password: str = field(repr=False)
+    home: Path
+
+    def environment(self) -> dict[str, str]:
+        """What its programs find in their environment, and nothing else."""
+        folders = dict.fromkeys(("HOME", "TMPDIR", "XDG_RUNTIME_DIR"), str(self.home))
+        return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", **folders}
+
+    @contextmanager
+    def running(
+        self, *command: str, **environment: str
+    ) -> Iterator[tuple[subprocess.Popen[str], Log]]:
+        """A process of this account."""
+        settings = self.environment() | environment
+        with running(*command, user=self.name, env=settings, cwd=self.home) as started:
+            yield started
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of this account to its end, in time."""
+        return subprocess.run(
+            command,
+            **_as_user(self.name),
+            env=self.environment() | environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+
+    def commands(self) -> str:
+        """The commands that were run for it through SSH, one a line."""
+        record = self.home / "commands"
+        return record.read_text() if record.exists() else ""
+
+
+@contextmanager
+def running(
+    *command: str,
+    user: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[tuple[subprocess.Popen[str], Log]]:
+    """A process with pipes for its input and output; ended at the end. The log is its errors."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        errors="replace",
+        env=env,
+        cwd=cwd,
+        **_as_user(user),
+    ) as process:
+        try:
+            yield process, Log(process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(DEADLINE_SECONDS)
+            finally:
+                process.kill()
+
+
+def _as_user(name: str | None) -> dict[str, Any]:
+    return {"user": name, "group": name, "extra_groups": []} if name else {}
+
+
+@contextmanager
+def account(folder: Path) -> Iterator[Account]:
+    """A new account with a home in the folder; gone at the end, with all its processes."""
+    made = Account(f"usher-{token_hex(3)}", token_hex(8), folder / "home")
+    subprocess.run(
+        ["useradd", "--create-home", "--home-dir", made.home, "--shell", "/bin/bash", made.name],
+        check=True,
+    )
+    try:
+        login = f"{made.name}:{made.password}"
+        subprocess.run(["chpasswd"], input=login, text=True, check=True)
+        made.home.chmod(0o700)
+        (made.home / ".bashrc").write_text(RECORD_COMMANDS)
+        yield made
+    finally:
+        subprocess.run(["pkill", "-KILL", "--uid", made.name], check=False)
+        subprocess.run(["userdel", "--force", made.name], check=True)
+
+
+@contextmanager
+def sshd(folder: Path, account: Account) -> Iterator[int]:
+    """An SSH server with keys of its own that lets this account in, and nobody else; its port."""
+    key = folder / "host_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", key], check=True)
+    port = free_port()
+    config = folder / "sshd_config"
+    config.write_text(SSHD_CONFIG.format(port=port, folder=folder, account=account.name))
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with running("/usr/sbin/sshd", "-D", "-e", "-f", str(config)) as (_, log):
+        log.wait_for(r"^Server listening on ")
+        yield port
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on, for servers that cannot choose one themselves."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
