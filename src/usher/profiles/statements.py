@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from usher.model import Option
 from usher.options import KEYS
@@ -53,8 +53,7 @@ class Note:
     warning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A key and its value, in its type when it is SENT (but ``host``) and a text otherwise."""
 
     key: str
