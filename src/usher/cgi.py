@@ -41,7 +41,7 @@ def _answer(environ: "os._Environ[str]") -> tuple[int, str, bytes]:
     if environ.get("REQUEST_METHOD") != "POST":
         return _say(405, "Post a form here.")
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > BODY_BYTES:
+    if not length.isdecimal() or len(length) > 9 or int(length) > BODY_BYTES:
         return _say(413, f"At most {BODY_BYTES} bytes.")
     form = sys.stdin.buffer.read(int(length))
     where = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
