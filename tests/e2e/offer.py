@@ -21,6 +21,7 @@ NAMES = {
 
 
 def profiles(port: int) -> str:
-    """A file of session profiles that all lead to one SSH server on loopback."""
+    """A file of session profiles for alice that all lead to one SSH server on loopback."""
     server = f"[DEFAULT]\nhost = localhost (127.0.0.1:{port})\ncommand = TERMINAL\n"
-    return server + "".join(f"[{sid}]\nname = {name}\n" for sid, name in NAMES.items())
+    access = "acl-users-allow = alice\n"
+    return server + access + "".join(f"[{sid}]\nname = {name}\n" for sid, name in NAMES.items())

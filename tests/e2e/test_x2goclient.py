@@ -13,6 +13,8 @@ from e2e.machine import Account
 from e2e.offer import NAMES, SHELL, profiles
 from e2e.x2goclient import X2GOCLIENT, x2goclient
 
+from usher.wire.answer import NOWHERE
+
 NEEDS = ("openssh-server", *X2GOCLIENT)
 
 
@@ -68,6 +70,21 @@ def test_is_sent_to_the_server_of_the_profile_logs_in_and_runs_a_command(
         client.until("a command", lambda: "x2gostartagent" in account.commands())
 
 
+def test_tells_a_user_without_profiles_so_and_stays_usable_when_they_insist(
+    screen: Desktop, broker: Daemon
+) -> None:
+    with x2goclient(screen, url_of(broker, "bob")) as client:
+        client.login("builder")
+        assert client.names() == {"No session profiles for bob."}
+        client.choose("No session profiles for bob.")
+        client.fill("Login:", "bob")
+        client.fill("Password:", "builder")
+        screen.press("Return")
+        client.until("a server that says so", lambda: NOWHERE.name in client.text())
+        screen.click(client.see("OK"))
+        client.see("Password:")
+
+
 def test_trusts_a_broker_whose_authority_it_was_given(
     screen: Desktop, tls_broker: Daemon, authority: trustme.CA, folder: Path
 ) -> None:
@@ -85,6 +102,6 @@ def test_warns_of_a_broker_whose_authority_nobody_gave_it(
         client.see("Secure connection failed.")
 
 
-def url_of(broker: Daemon) -> str:
-    """What the administrator tells the users, with alice's name in it."""
-    return broker.url.replace("://", "://alice@") + "plain/"
+def url_of(broker: Daemon, user: str = "alice") -> str:
+    """What the administrator tells a user."""
+    return broker.url.replace("://", f"://{user}@") + "plain/"

@@ -19,7 +19,7 @@ X2GOCLIENT = (*DESKTOP, "x2goclient")
 
 OPTIONS = ("--debug", "--no-menu", "--add-to-known-hosts", "--bypass-cleanup-helper")
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.1
 
 
@@ -42,6 +42,10 @@ class X2goClient:
         self.see("Session:")
         labels = {thing.name for thing in self.desktop.look() if thing.role == "label"}
         return labels - {"Session:", ""}
+
+    def text(self) -> str:
+        """All that can be read now."""
+        return "\n".join(thing.name for thing in self.desktop.look())
 
     def choose(self, name: str) -> None:
         """Search for a session profile and take it."""
@@ -81,9 +85,8 @@ class X2goClient:
     def _sorry(self, what: str) -> str:
         status = self.process.poll()
         state = "does not show" if status is None else f"ended with status {status} before showing"
-        shown = [thing.name for thing in self.desktop.look() if thing.name]
         tail = "".join(self.log.text().splitlines(keepends=True)[-30:])
-        return f"x2goclient {state} {what} but {shown}; its log ends:\n{tail}"
+        return f"x2goclient {state} {what} but:\n{self.text()}\nIts log ends:\n{tail}"
 
 
 @contextmanager
