@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_bytes
+from tempfile import NamedTemporaryFile
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS revocation (username TEXT PRIMARY KEY, since REAL NOT NULL)"
 _REVOKE = """
@@ -70,9 +71,9 @@ class Sqlite:
 
     def _make_secret(self, path: Path) -> None:
         """Whole or not at all, and one winner when two daemons start at once."""
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_bytes(token_bytes(_SECRET_BYTES))
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
+        with NamedTemporaryFile(dir=self._folder) as draft:
+            draft.write(token_bytes(_SECRET_BYTES))
+            draft.flush()
+            os.fsync(draft.fileno())
+            with suppress(FileExistsError):
+                os.link(draft.name, path)

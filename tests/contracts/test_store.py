@@ -1,0 +1,88 @@
+"""What every store promises."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fakes import FakeStore
+
+from usher.ports import Store
+from usher.store.sqlite import Sqlite
+
+
+@pytest.fixture(params=[lambda folder: Sqlite(path=folder / "state"), lambda _: FakeStore()])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    make: Callable[[Path], Store] = request.param
+    return make(tmp_path)
+
+
+def test_it_fits_the_port(store: Store):
+    assert isinstance(store, Store)
+
+
+def test_a_secret_is_32_bytes_and_the_same_ever_after(store: Store):
+    assert len(store.secret("secret")) == 32
+    assert store.secret("secret") == store.secret("secret")
+
+
+def test_every_name_has_a_secret_of_its_own(store: Store):
+    assert store.secret("one") != store.secret("other")
+
+
+async def test_nobody_is_revoked_at_first(store: Store):
+    assert await store.revocations() == {}
+
+
+async def test_a_revocation_is_remembered_with_its_time(store: Store):
+    await store.revoke("jürgen müller", 1000.5)
+    await store.revoke("bob", 2000.0)
+    assert await store.revocations() == {"jürgen müller": 1000.5, "bob": 2000.0}
+
+
+async def test_the_latest_revocation_counts_whatever_came_last(store: Store):
+    for since in (2000.0, 3000.0, 1000.0):
+        await store.revoke("alice", since)
+    assert await store.revocations() == {"alice": 3000.0}
+
+
+async def test_many_revocations_at_once_are_all_remembered(store: Store):
+    await asyncio.gather(*(store.revoke(f"user{number}", number) for number in range(20)))
+    assert len(await store.revocations()) == 20
+
+
+class TestSqlite:
+    """What a folder on a disk promises beside that."""
+
+    async def test_another_one_at_the_same_folder_knows_the_same(self, tmp_path: Path):
+        first, second = Sqlite(path=tmp_path), Sqlite(path=tmp_path)
+        await first.revoke("alice", 1.0)
+        assert await second.revocations() == {"alice": 1.0}
+        assert first.secret("secret") == second.secret("secret")
+
+    def test_nobody_else_can_read_what_it_keeps(self, tmp_path: Path):
+        folder = tmp_path / "some" / "where"
+        Sqlite(path=folder).secret("secret")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
+        assert os.listdir(folder) == ["secret"]
+
+    def test_the_secret_is_the_same_for_all_who_make_it_at_once(self, tmp_path: Path):
+        with ThreadPoolExecutor() as threads:
+            stores = [Sqlite(path=tmp_path) for _ in range(8)]
+            assert len({*threads.map(lambda store: store.secret("secret"), stores)}) == 1
+
+    def test_a_secret_that_was_cut_short_is_not_used(self, tmp_path: Path):
+        (tmp_path / "secret").write_bytes(b"short")
+        with pytest.raises(OSError, match="must hold 32 bytes and holds 5"):
+            Sqlite(path=tmp_path).secret("secret")
+
+    async def test_a_database_that_is_none_is_told_of_by_its_name(self, tmp_path: Path):
+        (tmp_path / "usher.db").write_bytes(b"no database" * 1000)
+        with pytest.raises(OSError, match=r"usher\.db: "):
+            await Sqlite(path=tmp_path).revocations()
