@@ -164,7 +164,7 @@ def commands() -> Iterator[str]:
     """The command line."""
     yield "## Commands\n"
     yield f"{summary(cli.main)}\n"
-    for action in cli._parser()._actions:
+    for action in cli.parser()._actions:
         if isinstance(action, argparse._SubParsersAction):
             about = {choice.dest: choice.help for choice in action._choices_actions}
             for name, parser in action.choices.items():

@@ -156,7 +156,7 @@ def test_commands_can_be_typed_as_they_stand(where: str, words: list[str]) -> No
 
 def _parse(words: list[str]) -> None:
     try:
-        cli._parser().parse_args(words)
+        cli.parser().parse_args(words)
     except SystemExit as error:
         assert error.code == 0, f"usher does not take {shlex.join(words)}"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from usher.model import Address, Client, Network, Profile, Rule, User
@@ -184,11 +184,16 @@ class _Networks:
 
 
 def network_of(entry: str) -> Network | None:
-    """Read ``address``, ``address/bits`` or ``address/netmask``; None for anything else."""
+    """Read ``address``, ``address/bits`` or ``address/netmask``; None for anything else.
+
+    IPv4-mapped ones are the IPv4 ones they mean, as the addresses of clients are.
+    """
     try:
-        return ip_network(entry, strict=False)
+        network = ip_network(entry, strict=False)
     except ValueError:
         return None
+    mapped = isinstance(network, IPv6Network) and network.network_address.ipv4_mapped
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
 
 
 def may_see(profile: Profile, user: User, client: Client, names: Names | None = None) -> Verdict:

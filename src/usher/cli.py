@@ -24,7 +24,7 @@ CONFIG = Path("/etc/usher/usher.toml")
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. Exit status: 2 for a wrong configuration, 1 for anything else that failed."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         run: Callable[[argparse.Namespace], int] = arguments.run
         return run(arguments)
@@ -36,13 +36,14 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What can be asked for, and how."""
     config = argparse.ArgumentParser(add_help=False)
     config.add_argument(
         "-c", "--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}"
     )
-    parser = argparse.ArgumentParser(prog="usher", description="An X2Go session broker.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    made = argparse.ArgumentParser(prog="usher", description="An X2Go session broker.")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", parents=[config], help="run the broker")
     serve.set_defaults(run=_serve)
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="run a broker with made-up users and servers")
     demo.add_argument("--port", type=int, default=8080, metavar="N", help="default: 8080")
     demo.set_defaults(run=_demo)
-    return parser
+    return made
 
 
 # The daemon and what it needs are imported where they run: the other commands answer at once.

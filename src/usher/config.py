@@ -12,13 +12,14 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from usher.errors import ConfigError, Fault
+from usher.model import is_loopback
 
 T = TypeVar("T")
 
@@ -221,19 +222,12 @@ def _unsafe(http: Http, table: Table) -> Iterable[Fault]:
     """What would let passwords travel in the clear without anybody having said so."""
     if (http.certificate is None) != (http.key is None):
         yield table.fault("certificate", "certificate and key go together; one is missing")
-    if http.certificate is None and not http.plaintext and not _loopback(http.host):
+    if http.certificate is None and not http.plaintext and not is_loopback(http.host):
         yield table.fault(
             "host",
             f"{http.host} is not loopback: set certificate and key, or plaintext = true "
             "if something in front of this broker speaks TLS",
         )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _lines(text: str) -> dict[str, int]:

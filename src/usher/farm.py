@@ -43,7 +43,7 @@ class Farm:
         """Those of the servers that are up, with the places already promised on them."""
         self._forget_old_leases()
         return [
-            Candidate(server, picture.load, self._promised[server])
+            Candidate(server, picture.load, self._promised.get(server, 0))
             for server in servers
             if (picture := self._pictures.get(server, _UNKNOWN)).up
         ]

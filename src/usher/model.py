@@ -53,6 +53,14 @@ def client_at(text: str) -> Client:
     return Client(mapped or address)
 
 
+def is_loopback(host: str) -> bool:
+    """Does this host, as somebody wrote it, stay on this machine?"""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What somebody claims about themselves; nothing in it is true yet."""

@@ -7,12 +7,11 @@ import ssl
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPSConnection
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from usher.errors import AuthFailed
-from usher.model import Client, Credential
+from usher.model import Client, Credential, is_loopback
 
 _THREADS = 32
 _LONGEST = 4096  # in base64 it still fits the 8 KiB that web servers allow a header line
@@ -32,7 +31,7 @@ class Https:
         host, port = parts.hostname, parts.port
         if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
             raise ValueError(f"url must look like https://server/path, not {url!r}")
-        if parts.scheme == "http" and not _loopback(host):
+        if parts.scheme == "http" and not is_loopback(host):
             raise ValueError(f"url {url!r} would send passwords in the clear: use https")
         self._origin = (parts.scheme, host, port)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -76,10 +75,3 @@ class Https:
         if scheme == "http":
             return HTTPConnection(host, port, timeout=self._timeout)
         return HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv6Network
 from typing import Final
 
 from usher.access import EVERYBODY, network_of
@@ -62,8 +61,6 @@ def _names(text: str, clients: bool) -> frozenset[str]:
 
 def _check_client(entry: str) -> None:
     network = network_of(entry)
-    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
-        raise Unreadable(f"{entry!r} is an IPv4 address in IPv6 clothes: write the IPv4 address")
     named = entry == EVERYBODY or is_host(entry) and any(map(str.isalpha, entry))
     if not network and not named:
         raise Unreadable(

@@ -14,7 +14,7 @@ from usher.model import Option
 from usher.options import KEYS
 from usher.profiles.hosts import read_hosts
 from usher.profiles.ini import split
-from usher.profiles.rules import ACL_KEYS, Unreadable, check
+from usher.profiles.rules import ACL_KEYS, ANY_ORDER, Unreadable, check
 from usher.profiles.values import doubts, read_value, suggest
 from usher.qsettings import is_quoted, unquote
 
@@ -28,6 +28,7 @@ BROKER_KEYS: Final = (
     "broker-sshproxy-authorized-keys",
     "broker-use-load-checker",
 )
+_HONOURED: Final = "holds here, as it did not with earlier brokers: see usher why"
 _OURS: Final = frozenset(["status", "running", "suspended"])
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 _HALF: Final = re.compile("[\ud800-\udfff]")
@@ -121,7 +122,8 @@ def _acl(key: str, text: str, literal: bool) -> Statement:
         check(key, text)
     except Unreadable as error:
         return Statement(key, Use.ACL, text, (Note(0, key, f"nobody passes: {error}"),))
-    return Statement(key, Use.ACL, text)
+    honoured = key == ANY_ORDER and text == "allow-deny"
+    return _doubtful(key, Use.ACL, text, *([_HONOURED] if honoured else []))
 
 
 def _setting(key: str, text: str, literal: bool) -> Statement:

@@ -64,6 +64,7 @@ class Sqlite:
             with closing(sqlite3.connect(path, timeout=10)) as database:
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute(_SCHEMA)
+                _belong_with(self._folder, path)
                 with database:
                     yield database
         except sqlite3.Error as error:
@@ -77,3 +78,10 @@ class Sqlite:
             os.fsync(draft.fileno())
             with suppress(FileExistsError):
                 os.link(draft.name, path)
+
+
+def _belong_with(folder: Path, path: Path) -> None:
+    """What root writes here is for the daemon, whose folder it is."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and path.stat().st_uid != owner.st_uid:
+        os.chown(path, owner.st_uid, owner.st_gid)
