@@ -1,0 +1,66 @@
+"""Watching the farm, off the request path."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fakes import FakeAgent, FakeProfiles
+
+from usher import monitor
+from usher.farm import Farm
+from usher.model import Load, Profile, Server
+from usher.monitor import Monitor
+
+SERVERS = tuple(Server(f"ts{number}", f"192.0.2.{number}") for number in range(4))
+
+
+@pytest.fixture
+def agent() -> FakeAgent:
+    return FakeAgent()
+
+
+@pytest.fixture
+def farm() -> Farm:
+    return Farm()
+
+
+@pytest.fixture
+def watching(agent: FakeAgent, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Monitor:
+    monkeypatch.setattr(monitor, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(monitor, "PERIOD_SECONDS", 0.0)
+    return Monitor(agent, farm, FakeProfiles(Profile("desktop", SERVERS, {})))
+
+
+def up(farm: Farm) -> dict[str, Load]:
+    return {candidate.server.name: candidate.load for candidate in farm.candidates(SERVERS)}
+
+
+async def test_every_known_server_is_asked(watching: Monitor, agent: FakeAgent, farm: Farm):
+    agent.loads = {server.name: Load(number) for number, server in enumerate(SERVERS)}
+    await watching.look()
+    assert up(farm) == agent.loads
+
+
+@pytest.mark.parametrize("misfortune", ["down", "slow"])
+async def test_a_server_that_gives_no_answer_is_silent_and_holds_up_no_other(
+    watching: Monitor, agent: FakeAgent, farm: Farm, misfortune: str
+):
+    getattr(agent, misfortune).add("ts1")
+    agent.loads = {"ts0": Load(7)}
+    await watching.look()
+    assert up(farm) == {"ts0": Load(7), "ts2": Load(), "ts3": Load()}
+
+
+async def test_a_server_that_comes_back_is_seen_without_anybody_asking(
+    watching: Monitor, agent: FakeAgent, farm: Farm
+):
+    agent.down = {"ts1"}
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watching.run())
+        while "ts1" in up(farm):
+            await asyncio.sleep(0)
+        agent.down.clear()
+        while "ts1" not in up(farm):
+            await asyncio.sleep(0)
+        running.cancel()
