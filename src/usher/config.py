@@ -115,8 +115,9 @@ class Config:
 
     def table(self, name: str) -> Table:
         """The table of that name, with the default type."""
-        values = {**DEFAULTS.get(name, {}), **self.values.get(name, {})}
-        return Table(self.file, name, values, self.lines)
+        given = self.values.get(name)
+        values = given if isinstance(given, dict) else {}  # anything else is one of the faults
+        return Table(self.file, name, {**DEFAULTS.get(name, {}), **values}, self.lines)
 
     def __contains__(self, name: object) -> bool:
         return name in self.values

@@ -1,0 +1,152 @@
+"""From a TOML file to checked values, or to faults that say where and what would be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from usher.assembly import inspect
+from usher.config import Audit, AuthId, Http, Socket, arguments, core, load, suggest
+from usher.errors import ConfigError
+
+
+def write(folder: Path, text: str) -> Path:
+    """The text as a configuration file."""
+    path = folder / "usher.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults_of(folder: Path, text: str) -> list[str]:
+    """What is wrong with this configuration, without its path."""
+    path = write(folder, text)
+    try:
+        _, faults = inspect(load(path))
+    except ConfigError as error:
+        faults = list(error.faults)
+    return [str(fault).removeprefix(f"{path}:") for fault in faults if fault.path == path]
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path):
+    config = load(write(tmp_path, ""))
+    assert core(config, Http) == Http("127.0.0.1", 8080, None, None, False, [])
+    assert core(config, AuthId) == AuthId(36000, True)
+    assert core(config, Socket) == Socket(Path("/run/usher/usher.sock"), ["www-data"], [])
+    assert core(config, Audit) == Audit(None)
+    assert config.table("authenticator").values == {"type": "pam"}
+
+
+def test_a_path_is_relative_to_the_file(tmp_path: Path):
+    config = load(write(tmp_path, '[socket]\npath = "run/s"\n[audit]\npath = "/var/log/audit"\n'))
+    assert core(config, Socket).path == tmp_path / "run/s"
+    assert core(config, Audit).path == Path("/var/log/audit")
+
+
+GOOD = '[profiles]\ntype = "inifile"\npath = "p"\n[store]\npath = "s"\n[directory]\ntype = "flat"\n'
+GOOD += '[authenticator]\ntype = "none"\n'
+
+FAULTS = [
+    ("[http]\nprt = 1", "11: http.prt: unknown option: did you mean 'port'?"),
+    ("[http]\nzzzzz = 1", "11: http.zzzzz: unknown option: choose from certificate, host, key"),
+    ('[http]\nport = "8080"', "11: http.port: Expected `int`, got `str`"),
+    ("[http]\nport = true", "11: http.port: Expected `int`, got `bool`"),
+    ("[http]\nport = 8080.5", "11: http.port: Expected `int`, got `float`"),
+    ("[http]\nport = 65536", "11: http.port: 65536 is no port"),
+    ("[http]\nport = -1", "11: http.port: -1 is no port"),
+    ("[http]\nhost = 1", "11: http.host: Expected `str`, got `int`"),
+    ('[http]\nhost = "0.0.0.0"', "11: http.host: 0.0.0.0 is not loopback: set certificate and key"),
+    ('[http]\nhost = "broker.example.org"', "11: http.host: broker.example.org is not loopback"),
+    ('[http]\n\ncertificate = "c"', "12: http.certificate: certificate and key go together"),
+    ('[http]\nkey = "k"', "10: http.certificate: certificate and key go together"),
+    ("[audit]\npath = 1", "11: audit.path: expected a path in quotes, got 1"),
+    ('[http]\ntrusted_proxies = ["x"]', "11: http.trusted_proxies: 'x' does not appear to be"),
+    ('[http]\ntrusted_proxies = ["10.0.0.1/8"]', "11: http.trusted_proxies: 10.0.0.1/8 has host"),
+    ('[http]\ntrusted_proxies = "10.0.0.1"', "11: http.trusted_proxies: Expected `array`"),
+    ("[htpp]", "10: htpp: unknown table: did you mean 'http'?"),
+    ("[authid]\nlifetime = '1h'", "11: authid.lifetime: Expected `int`, got `str`"),
+    ("[authid]\nbind_address = 1", "11: authid.bind_address: Expected `bool`, got `int`"),
+    ("[socket]\nrelays = 'www-data'", "11: socket.relays: Expected `array`, got `str`"),
+    ("[agent]\ntype = 'simulatd'", "11: agent.type: unknown type 'simulatd': did you mean"),
+    ("[agent]\ntype = 5", "11: agent.type: unknown type 5: choose from"),
+    ("[[audit]]\npath = 'x'", "10: audit: must be a table: write [audit]"),
+    ("[http", "10: syntax: Expected ']'"),
+    ("[http]\nport = 1\nport = 2", "12: syntax: Cannot overwrite"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), FAULTS)
+def test_a_fault_is_told_with_its_line_its_key_and_what_would_be_right(
+    tmp_path: Path, text: str, told: str
+):
+    found = faults_of(tmp_path, GOOD + text + "\n")
+    assert len(found) == 1, found
+    assert found[0].startswith(told)
+
+
+@pytest.mark.parametrize("value", ["5", "[]", '"x"', "true"])
+@pytest.mark.parametrize("name", ["http", "authenticator", "store"])
+def test_a_value_where_a_table_belongs_is_a_fault(tmp_path: Path, name: str, value: str):
+    assert f"1: {name}: must be a table: write [{name}]" in faults_of(tmp_path, f"{name} = {value}")
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path):
+    text = GOOD + "[http]\nprt = 1\nhost = 5\n[authid]\nlifetime = ''\n[sockt]\n[agent]\ntype='x'\n"
+    keys = [fault.split(":")[1].strip() for fault in faults_of(tmp_path, text)]
+    assert keys == ["http.prt", "http.host", "authid.lifetime", "sockt", "agent.type"]
+
+
+@pytest.mark.parametrize(
+    "http",
+    [
+        'host = "127.0.0.1"',
+        'host = "127.8.8.8"',
+        'host = "::1"',
+        'host = "localhost"',
+        'host = "0.0.0.0"\nplaintext = true',
+        'host = "0.0.0.0"\ncertificate = "c"\nkey = "k"',
+        'trusted_proxies = ["10.0.0.0/8", "2001:db8::1", "192.0.2.7"]',
+    ],
+)
+def test_what_is_safe_is_allowed(tmp_path: Path, http: str):
+    assert faults_of(tmp_path, GOOD + f"[http]\n{http}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda path: path.unlink(), "1: file: cannot be read: No such file or directory"),
+        (lambda path: path.write_bytes(b"# \xff"), "1: syntax: 'utf-8' codec can't decode"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, make, told: str):
+    path = write(tmp_path, "")
+    make(path)
+    with pytest.raises(ConfigError, match=told) as error:
+        load(path)
+    assert str(error.value).startswith(f"{path}:")
+
+
+def test_a_constructor_is_the_schema(tmp_path: Path):
+    def plugin(*, needed: str, there: Path, many: dict[str, list[str]], number: int = 7) -> None:
+        raise NotImplementedError
+
+    text = '[x]\ntype = "t"\nthere = "a/b"\nneeded = "n"\nmany = { staff = ["alice"] }\n'
+    given = arguments(plugin, load(write(tmp_path, text)).table("x"))
+    assert given == {"there": tmp_path / "a/b", "needed": "n", "many": {"staff": ["alice"]}}
+    with pytest.raises(ConfigError) as error:
+        arguments(plugin, load(write(tmp_path, "[x]\n\nnumber = ''\nmany = 5\n")).table("x"))
+    assert [(fault.line, fault.key) for fault in error.value.faults] == [
+        (3, "x.number"),
+        (4, "x.many"),
+        (1, "x.needed"),
+        (1, "x.there"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("prt", "did you mean 'port'?"), ("xyz", "choose from host, port"), ("", "choose from host")],
+)
+def test_a_wrong_word_brings_what_was_probably_meant(given: str, said: str):
+    assert suggest(given, ["port", "host"]).startswith(said)
