@@ -102,6 +102,7 @@ class UnixSocket:
                 await writer.drain()
         except (ConnectionError, TimeoutError) as error:
             log.debug("an answer at the socket was not taken: %s", error)
+            writer.transport.abort()
         finally:
             writer.close()
             self._talks.discard(talk)
