@@ -123,6 +123,8 @@ The real clients; they list and select, but there is no desk for them to reach:
 What the broker decides, until you press Ctrl-C:
 """
 
+TAKEN = "usher: port {port} is taken; choose another: usher demo --port N, or make demo PORT=N"
+
 
 def run(port: int) -> int:
     """Run the broker on loopback until Ctrl-C, in a folder that is gone afterwards.
@@ -136,7 +138,7 @@ def run(port: int) -> int:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            print(f"usher: port {port} is taken; choose another: --port N", file=sys.stderr)
+            print(TAKEN.format(port=port), file=sys.stderr)
             return 1
     return 0
 

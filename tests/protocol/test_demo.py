@@ -174,4 +174,5 @@ def test_a_taken_port_is_one_sentence_and_exit_status_1():
         ended = usher("demo", "--port", str(port))
     assert ended.returncode == 1
     assert ended.stdout == ""
-    assert ended.stderr == f"usher: port {port} is taken; choose another: --port N\n"
+    [sentence] = ended.stderr.splitlines()
+    assert sentence.startswith(f"usher: port {port} is taken; choose another: ")
