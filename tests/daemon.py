@@ -232,7 +232,7 @@ def running(
     ``incidents``: whether things may break on its side. Without, a traceback fails the test.
     """
     config = write_config(folder, profiles=profiles, **tables)
-    command = [sys.executable, "-m", "usher.cli", "serve", "-c", str(config)]
+    command = [sys.executable, "-W", "error", "-m", "usher.cli", "serve", "-c", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         log = Log(process)
         try:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEADER_BYTES = 16 * 1024
@@ -166,17 +167,27 @@ class GuardedProtocol(HttpToolsProtocol):
         return b"\r\n".join((*lines, b"", b""))
 
     def _refuse(self, status: int) -> None:
-        """Answer, and read no more; close when the client had time to see the answer."""
-        if self._phase is _Phase.HEADER and self._answering:
-            self.cycle.keep_alive = False  # the answer to an earlier request is the last one
-            self.flow.pause_reading()
-            return
-        if self._phase is _Phase.HEADER or self._answering:
-            headers = b"content-length: 0\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + headers)
-        if self.transport.can_write_eof():
+        """Answer in its turn, and read no more; close when the client had time to see it."""
+        in_body = self._phase is _Phase.BODY
+        if in_body and self.pipeline:
+            refusal: Any = Response(status_code=status)  # an application by itself
+            self.pipeline[0] = self.cycle, refusal
+        elif in_body is self._answering:  # by the request itself, and by no earlier one
+            self._answer_at_once(status)
+        if self._answering:
+            self.cycle.keep_alive = False
+        elif self.transport.can_write_eof():
             self.transport.write_eof()
         self._phase = _Phase.REFUSAL
+        self._await(_Phase.REFUSAL)
+
+    def _answer_at_once(self, status: int) -> None:
+        """Whoever was to answer learns that the client is gone."""
+        headers = b"content-length: 0\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + headers)
+        if self._answering:
+            self.cycle.disconnected = self.cycle.response_complete = True
+            self.cycle.message_event.set()
 
     def _await(self, phase: _Phase) -> None:
         """Set the clock for a phase, unless it runs for this phase already."""
@@ -189,7 +200,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deadline = self.loop.call_later(seconds, self._too_late) if seconds else None
 
     def _too_late(self) -> None:
-        if self._phase is _Phase.HEADER and self._answering:
-            self.cycle.keep_alive = False  # the request before this one is still being answered
+        if self._phase is _Phase.BODY and not self.transport.is_closing():
+            self._refuse(408)
+        elif self._answering:
+            self.cycle.keep_alive = False  # an earlier request; its answer is the last one
         else:
             self.transport.close()
