@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+
+import uvloop
 
 from usher.assembly import Parts, assemble
 from usher.audit import AuditLog, Decision
@@ -29,6 +33,7 @@ from usher.ports import Worker
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
+THREAD_SECONDS = 1.0
 
 LASTING = ("http", "socket", "store", "audit")
 """The tables that a running daemon cannot change."""
@@ -164,6 +169,19 @@ class Daemon:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
+
+
+def serve(config: Config, announce: Announce) -> None:
+    """Run a daemon as this process until SIGTERM or SIGINT. Raises ConfigError and OSError."""
+    uvloop.run(_serve(Daemon(config), announce))
+
+
+async def _serve(daemon: Daemon, announce: Announce) -> None:
+    await daemon.run(announce)
+    # Python waits for its threads for ever, and one may have asked somebody who never answers.
+    end = threading.Timer(THREAD_SECONDS, os._exit, [0])
+    end.daemon = True
+    end.start()
 
 
 async def _keep(worker: Worker) -> None:

@@ -73,13 +73,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    import uvloop
-
-    from usher.app import Daemon
+    from usher.app import serve
 
     logs.start(logging.INFO)
-    daemon = Daemon(load(arguments.config.absolute()))
-    uvloop.run(daemon.run(_announce))
+    serve(load(arguments.config.absolute()), _announce)
     return 0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 
-from usher.errors import BrokerError
+from usher.errors import BrokerError, Unavailable
 from usher.model import Client, Reply, Request, Task
 from usher.wire.answer import Answer, Wire
 
@@ -26,6 +27,9 @@ async def answer(handle: Handler, wire: Wire, body: bytes, client: Client) -> An
     except BrokerError as error:
         log.info("refused %s: %s: %s", client.address, error.reason, error.detail or error)
         return wire.refuse(task, error)
+    except asyncio.CancelledError:
+        log.warning("the daemon stops before %s could be answered", client.address)
+        return wire.refuse(task, Unavailable())
     except Exception as error:  # noqa: BLE001 - the last line; incident() logs it in full
         return wire.fail(task, incident(error, client))
 
