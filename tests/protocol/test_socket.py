@@ -9,6 +9,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from daemon import DEADLINE_SECONDS, Daemon, running, usher, write_config
@@ -33,12 +34,13 @@ with socket.socket(socket.AF_UNIX) as connection:
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    folder = tmp_path_factory.mktemp("socket")
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o755)  # so that every account reaches the socket
-    with running(folder, socket={"relays": [RELAY], "admins": [ADMIN]}) as daemon:
-        yield daemon
+def daemon() -> Iterator[Daemon]:
+    """In a folder that every account can reach: the usual ones are private."""
+    with TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with running(folder, socket={"relays": [RELAY], "admins": [ADMIN]}) as daemon:
+            yield daemon
 
 
 def say_as(account: str, daemon: Daemon, message: bytes) -> bytes:
