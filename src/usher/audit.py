@@ -42,7 +42,7 @@ def granted(request: Request, reply: Reply) -> Decision:
         request.profile_id,
     )
     if reply.selection:
-        line.server = reply.selection.server.name
+        line.server, line.detail = reply.selection.server.name, reply.selection.why
     if reply.unavailable:
         line.outcome, line.detail = reply.unavailable.reason, reply.unavailable.detail
     if request.event:

@@ -107,7 +107,8 @@ class Broker:
             raise NoServer(detail=f"none of {len(servers)} servers of {profile.id} is up")
         server = self._selector.select(candidates, user)
         self._farm.lease(user.name, profile.id, server)
-        return Selection(server)
+        chosen = next(candidate for candidate in candidates if candidate.server is server)
+        return Selection(server, chosen.why)
 
     async def _profile(self, request: Request, user: User) -> Profile:
         """The profile asked for, looked up among those this user may see."""

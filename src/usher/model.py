@@ -118,6 +118,13 @@ class Candidate:
     load: Load
     leases: int = 0
 
+    @property
+    def why(self) -> str:
+        """What speaks for it."""
+        return (
+            f"{self.load.sessions} sessions, {self.leases} promised, load {self.load.per_core:.2f}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -174,9 +181,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The answer to selectsession: where to go."""
+    """The answer to selectsession: where to go, and why there (for the log)."""
 
     server: Server
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

