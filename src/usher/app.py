@@ -171,9 +171,9 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
 
 
-def serve(config: Config, announce: Announce) -> None:
+def serve(config: Config, announce: Announce, listener: Listener | None = None) -> None:
     """Run a daemon as this process until SIGTERM or SIGINT. Raises ConfigError and OSError."""
-    uvloop.run(_serve(Daemon(config), announce))
+    uvloop.run(_serve(Daemon(config, listener), announce))
 
 
 async def _serve(daemon: Daemon, announce: Announce) -> None:

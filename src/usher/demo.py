@@ -10,9 +10,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import uvloop
-
-from usher.app import Daemon
+from usher.app import serve
 from usher.audit import Decision
 from usher.config import Config, load
 
@@ -134,7 +132,7 @@ def run(port: int) -> int:
     with TemporaryDirectory(prefix="usher-demo-") as folder:
         config = _write(Path(folder), port)
         try:
-            uvloop.run(Daemon(config, listener=_tell).run(partial(_introduce, config)))
+            serve(config, partial(_introduce, config), listener=_tell)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

@@ -49,5 +49,8 @@ class Monitor:
         except OSError as error:  # TimeoutError is one
             log.debug("%s does not answer: %s", server.name, error)
             self._farm.silent(server)
+        except Exception:  # the other servers are still to be asked
+            log.exception("%s answers what nobody can read", server.name)
+            self._farm.silent(server)
         else:
             self._farm.seen(server, load)

@@ -26,7 +26,11 @@ def build(port: type[T], table: Table) -> T:
     if not isinstance(name, str) or name not in known:
         message = f"unknown type {name!r}: {suggest(str(name), known)}"
         raise ConfigError([table.fault("type", message)])
-    factory = known[name].load()
+    try:
+        factory = known[name].load()
+    except (ImportError, AttributeError) as error:
+        message = f"{name} is installed and cannot be loaded: {error}"
+        raise ConfigError([table.fault("type", message)]) from error
     given = arguments(factory, table)
     try:
         plugin = factory(**given)

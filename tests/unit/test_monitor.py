@@ -42,7 +42,7 @@ async def test_every_known_server_is_asked(watching: Monitor, agent: FakeAgent, 
     assert up(farm) == agent.loads
 
 
-@pytest.mark.parametrize("misfortune", ["down", "slow"])
+@pytest.mark.parametrize("misfortune", ["down", "slow", "broken"])
 async def test_a_server_that_gives_no_answer_is_silent_and_holds_up_no_other(
     watching: Monitor, agent: FakeAgent, farm: Farm, misfortune: str
 ):
