@@ -78,7 +78,7 @@ class Catalogue:
         welcome, free, by_user, not_by_user, _, visible = (
             bits >> position & 1 for bits in self._decide(user, client)
         )
-        access, covering = profile.access, [*self._networks.covering(client.address)]
+        access, covering = profile.access, self._covering(client)
         if not welcome:
             why = _because("clients", access.clients, covering, f"client {client.address}")
             return Verdict(False, why)
@@ -91,10 +91,14 @@ class Catalogue:
             why = _because("groups", access.groups, groups, f"{user.name} or a group of theirs")
         return Verdict(bool(visible), why)
 
+    def _covering(self, client: Client) -> list[str]:
+        return [*self._networks.covering(client.address, self._networks.resolved)]
+
     def _decide(self, user: User, client: Client) -> _Stages:
         """The rule: clients must pass; then the user lists decide; then the group lists."""
-        ours, _ = self._clients.verdicts(self._networks.covering(client.address))
-        welcome = (self._every & ~self._clients.present) | (ours & ~self._networks.unknown)
+        resolved = self._networks.resolved
+        ours, _ = self._clients.verdicts(self._networks.covering(client.address, resolved))
+        welcome = (self._every & ~self._clients.present) | (ours & ~resolved.unknown)
         free = self._every & ~(self._users.present | self._groups.present)
         by_user, not_by_user = self._users.verdicts((EVERYBODY, user.name))
         by_group, _ = self._groups.verdicts((EVERYBODY, *user.groups))
@@ -143,14 +147,20 @@ class _Lists:
         return yes, (denied | self.broken) & ~yes
 
 
+class _Resolved(NamedTuple):
+    """The host names at each address, and the profiles that deny a name nobody could resolve."""
+
+    of_address: Mapping[Address, Sequence[str]]
+    unknown: int
+
+
 class _Networks:
     """The client entries of every profile: which of them cover an address?"""
 
     def __init__(self, lists: _Lists) -> None:
         self._lists = lists
         self._of_length: defaultdict[tuple[int, int], dict[int, list[str]]] = defaultdict(dict)
-        self._of_address: dict[Address, list[str]] = {}
-        self.unknown = 0
+        self.resolved = _Resolved({}, 0)
         names = set()
         for entry in {*lists.allow, *lists.deny} - {EVERYBODY}:
             network = network_of(entry)
@@ -164,18 +174,19 @@ class _Networks:
     def resolve(self, names: Names) -> None:
         """Take the addresses of the host names; whom an unknown one denies is not known either."""
         of_address: defaultdict[Address, list[str]] = defaultdict(list)
-        self.unknown = 0
+        unknown = 0
         for name in self.host_names:
             for address in names.get(name, ()):
                 of_address[address].append(name)
             if name not in names:
-                self.unknown |= self._lists.deny.get(name, 0)
-        self._of_address = dict(of_address)
+                unknown |= self._lists.deny.get(name, 0)
+        # At one stroke: this may be another thread than the one that decides.
+        self.resolved = _Resolved(of_address, unknown)
 
-    def covering(self, address: Address) -> Iterator[str]:
+    def covering(self, address: Address, resolved: _Resolved) -> Iterator[str]:
         """The entries that cover this address."""
         yield EVERYBODY
-        yield from self._of_address.get(address, ())
+        yield from resolved.of_address.get(address, ())
         number, size = int(address), address.max_prefixlen
         for (version, length), networks in self._of_length.items():
             if version == address.version:
