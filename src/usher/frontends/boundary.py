@@ -13,6 +13,9 @@ from usher.wire.answer import Answer, Wire
 
 log = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 60.0
+"""Longer than any plugin's own time-out, for the one that has forgotten to have one."""
+
 Handler = Callable[[Request], Awaitable[Reply]]
 """``Broker.handle``, the only way in."""
 
@@ -23,7 +26,8 @@ async def answer(handle: Handler, wire: Wire, body: bytes, client: Client) -> An
     try:
         request = wire.read(body, client)
         task = request.task
-        return wire.write(await handle(request))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return wire.write(await handle(request))
     except BrokerError as error:
         log.info("refused %s: %s: %s", client.address, error.reason, error.detail or error)
         return wire.refuse(task, error)

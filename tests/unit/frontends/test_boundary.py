@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 from inprocess import FORM, granting
 
 from usher.errors import AuthFailed, BadRequest, BrokerError
+from usher.frontends import boundary
 from usher.frontends.boundary import answer, incident
 from usher.model import Reply, Request, Task, client_at
 from usher.wire import json, plain
@@ -72,3 +74,16 @@ async def test_a_broken_selection_keeps_the_window_open():
 
 def test_no_two_incidents_share_a_number():
     assert len({incident(ValueError(), "somebody") for _ in range(50)}) == 50
+
+
+@WIRES
+async def test_nobody_waits_for_a_plugin_that_never_answers(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    async def never(request: Request) -> Reply:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    monkeypatch.setattr(boundary, "PATIENCE_SECONDS", 0.01)
+    made = await answer(never, wire, FORM, HERE)
+    assert b"incident" in made.body
