@@ -18,8 +18,9 @@ from secrets import token_bytes
 
 from usher.model import AuthId, Client, Login
 
-_HEAD = struct.Struct(">Bdd6s16s")  # version, login time, expiry, salt, client address
-_VERSION = 1
+# Version, login time, expiry, salt, client address, length of the proved name; then the names.
+_HEAD = struct.Struct(">Bdd6s16sH")
+_VERSION = 2
 _SEAL = 16
 _ANYWHERE = bytes(16)
 
@@ -67,10 +68,10 @@ class AuthIds:
 
     def seal(self, login: Login, client: Client) -> AuthId:
         """A fresh token for this login, with the login's own time."""
-        head = _HEAD.pack(
-            _VERSION, login.since, login.since + self._lifetime, token_bytes(6), self._place(client)
-        )
-        content = head + login.user.name.encode()
+        name, expires = login.user.name.encode(), login.since + self._lifetime
+        place = self._place(client)
+        head = _HEAD.pack(_VERSION, login.since, expires, token_bytes(6), place, len(name))
+        content = head + name + login.typed.encode()
         return AuthId((content + self._seal(content)).hex())
 
     def read(self, token: str, username: str, client: Client) -> Claim:
@@ -78,10 +79,11 @@ class AuthIds:
         content = self._unseal(token)
         if not content:
             return Claim(doubt=Doubt.FOREIGN)
-        _, since, expires, _, place = _HEAD.unpack_from(content)
-        name = content[_HEAD.size :].decode()
+        _, since, expires, _, place, length = _HEAD.unpack_from(content)
+        names = content[_HEAD.size :]
+        name, typed = names[:length].decode(), names[length:].decode()
         doubt = None
-        if name != username:
+        if username not in (name, typed or name):
             doubt = Doubt.SOMEBODY_ELSE
         elif self._bind_address and place not in (_ANYWHERE, self._place(client)):
             doubt = Doubt.ELSEWHERE

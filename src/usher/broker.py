@@ -90,14 +90,16 @@ class Broker:
         if credential.authid:
             claim = self._authids.read(credential.authid, credential.username, request.client)
             if not claim.doubt or request.task is Task.EVENT and claim.doubt in _GRANTS_NOTHING:
-                return Login(await self._directory.user(claim.username), claim.since)
+                user = await self._directory.user(claim.username)
+                return Login(user, claim.since, credential.username)
             if claim.doubt is not Doubt.FOREIGN:
                 credential = replace(credential, authid="")
         return await self._authenticate(credential, request)
 
     async def _authenticate(self, credential: Credential, request: Request) -> Login:
         username = await self._authenticator.authenticate(credential, request.client)
-        return Login(await self._directory.user(username), self._clock())
+        user = await self._directory.user(username)
+        return Login(user, self._clock(), credential.username)
 
     async def _select(self, request: Request, user: User) -> Selection:
         profile = await self._profile(request, user)

@@ -87,10 +87,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A proved user, and when the proof was given (seconds since 1970)."""
+    """A proved user, when the proof was given (seconds since 1970), and the name that was typed."""
 
     user: User
     since: float
+    typed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,12 @@ def test_what_was_sealed_is_read(name: str, since: float):
     assert office.authids.read(office.token(name, since), name, HERE) == Claim(name, since)
 
 
+def test_a_name_that_was_typed_otherwise_comes_back_with_its_token(office: Office):
+    token = office.authids.seal(Login(User("alice"), NOW, "Alice"), HERE)
+    assert office.authids.read(token, "Alice", HERE) == Claim("alice", NOW)
+    assert office.authids.read(token, "ALICE", HERE).doubt is Doubt.SOMEBODY_ELSE
+
+
 def test_no_two_tokens_are_the_same(office: Office):
     assert len({office.token() for _ in range(100)}) == 100
 

@@ -54,7 +54,9 @@ def look_up_user(username: str, *, ignore_primary_group: bool) -> User:
         primary = gid == account.pw_gid
         if not (primary and ignore_primary_group) or account.pw_name in group.gr_mem:
             groups.add(group.gr_name)
-    return User(username, frozenset(groups))
+    # Some name services find Alice for alice: lists and tokens are about one spelling of her.
+    same = account.pw_name.lower() == username.lower()
+    return User(account.pw_name if same else username, frozenset(groups))
 
 
 class Recent:

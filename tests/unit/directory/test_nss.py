@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import grp
 import os
+import pwd
 import threading
 
 import pytest
@@ -166,3 +167,12 @@ class Account:
 
 def group(gid: int, name: str, members: list[str]) -> grp.struct_group:
     return grp.struct_group((name, "x", gid, members))
+
+
+def test_a_name_service_that_does_not_mind_capitals_names_one_person(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    root = pwd.getpwnam("root")
+    monkeypatch.setattr(nss.pwd, "getpwnam", lambda name: root)
+    assert nss.look_up_user("Root", ignore_primary_group=True).name == "root"
+    assert nss.look_up_user("toor", ignore_primary_group=True).name == "toor"
