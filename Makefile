@@ -11,7 +11,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
-INSTALL := $(PIP) install --constraint constraints.txt --editable
+INSTALL := PIP_CONSTRAINT=constraints.txt $(PIP) install --editable
 
 .PHONY: demo test check bench docs
 

@@ -20,43 +20,49 @@ from pathlib import Path
 
 
 class BrokerError(Exception):
-    """The request was refused."""
+    """No. ``message`` is what the client reads, unless another is given."""
 
     reason = "refused"
+    message = "The request was refused."
 
     def __init__(self, message: str = "", *, detail: str = "") -> None:
-        super().__init__(message or self.__class__.__doc__)
+        super().__init__(message or self.message)
         self.detail = detail
 
 
 class BadRequest(BrokerError):
-    """The request could not be understood."""
+    """The client sent something that cannot be read."""
 
     reason = "bad-request"
+    message = "The request could not be understood."
 
 
 class AuthFailed(BrokerError):
-    """Login failed."""
+    """Wrong user, password or authid; which of them is never said."""
 
     reason = "auth"
+    message = "Login failed."
 
 
 class Unavailable(BrokerError):
-    """This is not available right now."""
+    """The login holds, and the wish cannot be granted."""
 
     reason = "unavailable"
+    message = "This is not available right now."
 
 
 class NoSuchProfile(Unavailable):
-    """This session profile is not available to you."""
+    """Unknown, or hidden from this user; which of them is never said."""
 
     reason = "profile"
+    message = "This session profile is not available to you."
 
 
 class NoServer(Unavailable):
-    """No X2Go Server is available right now. Please try again later."""
+    """Every server of the profile is down, full or draining."""
 
     reason = "no-server"
+    message = "No X2Go Server is available right now. Please try again later."
 
 
 @dataclass(frozen=True, slots=True, order=True)
