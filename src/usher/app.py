@@ -15,11 +15,13 @@ from dataclasses import replace
 
 import uvloop
 
+from usher import checks
 from usher.assembly import Parts, assemble
 from usher.audit import AuditLog, Decision
 from usher.authid import AuthIds
 from usher.broker import Broker
-from usher.config import Config, load
+from usher.checks import blamed
+from usher.config import Audit, Config, Http, Socket, load
 from usher.errors import ConfigError
 from usher.farm import Farm
 from usher.frontends.boundary import incident
@@ -52,13 +54,15 @@ class Daemon:
 
     def __init__(self, config: Config, listener: Listener | None = None) -> None:
         self._config = config
-        self._parts = assemble(config)
+        self._parts = assemble(config, checks.start(config))
         self._farm = Farm()
         self._revoked: dict[str, float] = {}
-        self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
+        with blamed(config, Audit, "path"):
+            self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
         self._listeners = [hears for hears in (self._audit, listener) if hears]
         self._broker = self._make_broker()
-        self._tls = _certificate(self._parts, config)
+        with blamed(config, Http, "certificate"):
+            self._tls = _certificate(self._parts)
         self._stop = asyncio.Event()
         self._hangup = asyncio.Event()
 
@@ -67,13 +71,15 @@ class Daemon:
         return await self._broker.handle(request)
 
     async def run(self, announce: Announce) -> None:
-        """Serve until SIGTERM or SIGINT. Raises OSError when it cannot listen."""
+        """Serve until SIGTERM or SIGINT. Raises ConfigError when it cannot listen."""
         _allow_many_connections()
         _collect_rarely()
         self._revoked.update(await self._parts.store.revocations())
         http, unix = self._http_server(), self._unix_socket()
-        await unix.listen()
-        url = await http.listen()
+        with blamed(self._config, Socket, "path"):
+            await unix.listen()
+        with blamed(self._config, Http, "host"):
+            url = await http.listen()
         self._heed_signals()
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._live())]
@@ -194,15 +200,9 @@ async def _keep(worker: Worker) -> None:
         await asyncio.sleep(RESTART_SECONDS)
 
 
-def _certificate(parts: Parts, config: Config) -> Certificate | None:
+def _certificate(parts: Parts) -> Certificate | None:
     certificate, key = parts.http.certificate, parts.http.key
-    if certificate is None or key is None:
-        return None
-    try:
-        return Certificate(certificate, key)
-    except OSError as error:
-        fault = config.table("http").fault("certificate", f"{certificate}, {key}: {error}")
-        raise ConfigError([fault]) from error
+    return Certificate(certificate, key) if certificate and key else None
 
 
 def _allow_many_connections() -> None:

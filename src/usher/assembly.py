@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -98,15 +98,17 @@ def _authenticator(made: _Collector, profiles: ProfileSource) -> Authenticator:
     return made.plugin(Authenticator, "authenticator")
 
 
-def assemble(config: Config) -> Parts:
+def assemble(config: Config, known: Iterable[Fault] = ()) -> Parts:
     """Build every part. Raises ConfigError when the daemon must not run with them.
 
-    What is wrong inside a file of profiles disables a profile, not the daemon.
+    ``known``: faults that were found elsewhere. What is wrong inside a file of profiles disables
+    a profile, not the daemon: the log tells of it.
     """
-    parts, faults = inspect(config)
-    for fault in faults:
-        log.log(logging.WARNING if fault.warning else logging.ERROR, "%s", fault)
+    parts, found = inspect(config)
+    faults = sorted({*found, *known})
     fatal = [f for f in faults if not f.warning and (f.path == config.file or f.key == "file")]
     if fatal:
         raise ConfigError(fatal)
+    for fault in faults:
+        log.log(logging.WARNING if fault.warning else logging.ERROR, "%s", fault)
     return parts

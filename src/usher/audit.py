@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from usher import places
 from usher.errors import BrokerError
 from usher.model import Reply, Request
 
+log = logging.getLogger(__name__)
+
 FLUSH_SECONDS = 0.1
+MOST_WAITING = 100_000
+"""Lines that may wait for a disk with room; the oldest go first."""
 
 
 class Decision(msgspec.Struct, omit_defaults=True):
@@ -69,12 +75,17 @@ def refused(request: Request, error: Exception) -> Decision:
 class AuditLog:
     """Gathers lines and appends them to a file in a thread, so that no client waits for a disk.
 
-    The file is opened anew for every batch: whoever rotates it needs to tell nobody.
+    The file is opened anew for every batch: whoever rotates it needs to tell nobody. A file that
+    cannot be written to is an OSError at the start, and later a line in the other log.
     """
 
     def __init__(self, path: Path) -> None:
+        places.appendable(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
         self._path = path
         self._lines: list[bytes] = []
+        self._trouble = ""
         self._encode = msgspec.json.Encoder().encode
 
     def __call__(self, line: Decision) -> None:
@@ -95,9 +106,13 @@ class AuditLog:
         batch, self._lines = self._lines, []
         if not batch:
             return
+        trouble = ""
         try:
             with self._path.open("ab") as file:
                 file.write(b"\n".join(batch) + b"\n")
-        except OSError:
-            self._lines = batch + self._lines  # for the next try
-            raise
+        except OSError as error:
+            trouble = error.strerror or str(error)
+            self._lines = [*batch, *self._lines][-MOST_WAITING:]  # for the next try
+        if trouble != self._trouble:
+            log.error("audit: %s: %s", self._path, trouble or "lines are written again")
+        self._trouble = trouble

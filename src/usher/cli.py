@@ -7,10 +7,13 @@ import asyncio
 import logging
 import sys
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from usher import logs
+from usher import checks, logs
 from usher.assembly import Parts, assemble, inspect
 from usher.cgi import ask
 from usher.config import Socket, core, load
@@ -21,18 +24,22 @@ from usher.ports import Store
 
 CONFIG = Path("/etc/usher/usher.toml")
 
+Run = Callable[[argparse.Namespace], int]
+"""Does what a command says, and returns the exit status."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. Exit status: 2 for a wrong configuration, 1 for anything else that failed."""
     arguments = parser().parse_args(argv)
     try:
-        run: Callable[[argparse.Namespace], int] = arguments.run
+        run: Run = arguments.run
         return run(arguments)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"usher: {error}", file=sys.stderr)
+        told = f"{error.filename}: {error.strerror}" if error.filename else error
+        print(f"usher: {told}", file=sys.stderr)
         return 1
 
 
@@ -43,30 +50,47 @@ def parser() -> argparse.ArgumentParser:
         "-c", "--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}"
     )
     made = argparse.ArgumentParser(prog="usher", description="An X2Go session broker.")
-    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    made.add_argument("--version", action="version", version=f"usher {version('x2go-usher')}")
+    made.set_defaults(run=lambda _: print(made.format_help(), end="") or 0)
+    commands = made.add_subparsers(metavar="COMMAND")
 
-    serve = commands.add_parser("serve", parents=[config], help="run the broker")
-    serve.set_defaults(run=_serve)
+    def command(name: str, run: Run, about: str, **more: Any) -> argparse.ArgumentParser:
+        described = f"{about[0].upper()}{about[1:]}."
+        added = commands.add_parser(name, help=about, description=described, **more)
+        added.set_defaults(run=run)
+        return added
 
-    check = commands.add_parser("check", parents=[config], help="tell all that is misconfigured")
-    check.set_defaults(run=_check)
-
-    why = commands.add_parser("why", parents=[config], help="explain what a user may see")
-    why.add_argument("user", metavar="USER")
+    command("serve", _serve, "run the broker", parents=[config])
+    command("check", _check, "tell all that is misconfigured", parents=[config])
+    why = command("why", _why, "explain what a user may see", parents=[config])
+    why.add_argument("user", type=_user, metavar="USER", help="as they log in")
     why.add_argument("profile", metavar="PROFILE", nargs="?", help="only this profile")
-    why.add_argument(
-        "--client", type=client_at, default="127.0.0.1", metavar="ADDR", help="default: 127.0.0.1"
-    )
-    why.set_defaults(run=_why)
-
-    revoke = commands.add_parser("revoke", parents=[config], help="end all logins of a user")
-    revoke.add_argument("user", metavar="USER")
-    revoke.set_defaults(run=_revoke)
-
-    demo = commands.add_parser("demo", help="run a broker with made-up users and servers")
-    demo.add_argument("--port", type=int, default=8080, metavar="N", help="default: 8080")
-    demo.set_defaults(run=_demo)
+    where = "the client's address; default: 127.0.0.1"
+    why.add_argument("--client", type=_client, default="127.0.0.1", metavar="ADDR", help=where)
+    revoke = command("revoke", _revoke, "end all logins of a user", parents=[config])
+    revoke.add_argument("user", type=_user, metavar="USER", help="as they log in")
+    demo = command("demo", _demo, "run a broker with made-up users and servers")
+    demo.add_argument("--port", type=_port, default=8080, metavar="N", help="default: 8080")
     return made
+
+
+def _client(text: str) -> Client:
+    try:
+        return client_at(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no address: write 192.0.2.7") from error
+
+
+def _user(text: str) -> str:
+    if not text:
+        raise ArgumentTypeError("is empty: write the user's name")
+    return text
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) <= 65535):
+        raise ArgumentTypeError(f"{text} is no port: write 1 to 65535")
+    return int(text)
 
 
 # The daemon and what it needs are imported where they run: the other commands answer at once.
@@ -92,7 +116,9 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    _, faults = inspect(load(arguments.config))
+    config = load(arguments.config)
+    _, found = inspect(config)
+    faults = sorted({*found, *checks.start(config)})
     for fault in faults:
         print(fault)
     if any(not fault.warning for fault in faults):
@@ -104,7 +130,11 @@ def _check(arguments: argparse.Namespace) -> int:
 def _why(arguments: argparse.Namespace) -> int:
     logging.disable()  # the answer matters here; check tells of the warnings
     parts = assemble(load(arguments.config))
-    return asyncio.run(_explain(parts, arguments.user, arguments.profile, arguments.client))
+    try:
+        return asyncio.run(_explain(parts, arguments.user, arguments.profile, arguments.client))
+    except Exception as error:  # noqa: BLE001 - a plugin may be anybody's
+        print(f"usher: a plugin failed: {error or type(error).__name__}", file=sys.stderr)
+        return 1
 
 
 async def _explain(parts: Parts, username: str, wanted: str | None, client: Client) -> int:
@@ -119,7 +149,7 @@ async def _explain(parts: Parts, username: str, wanted: str | None, client: Clie
         said = "visible" if verdict else "hidden"
         print(f"{profile.section or profile.id}: {said}: {verdict.why}")
     if wanted and not profiles:
-        print(f"there is no profile {wanted!r}: see usher check", file=sys.stderr)
+        print(f"there is no profile {wanted!r} for {username}: see usher check", file=sys.stderr)
         return 1
     return 0
 
@@ -127,10 +157,11 @@ async def _explain(parts: Parts, username: str, wanted: str | None, client: Clie
 def _revoke(arguments: argparse.Namespace) -> int:
     """Tell the daemon; when none runs, the store alone, which the next one will read."""
     config = load(arguments.config)
-    store, path = build(Store, config.table("store")), core(config, Socket).path
+    path = core(config, Socket).path
     try:
         status, _, body = ask(str(path), "admin revoke", arguments.user.encode())
     except (FileNotFoundError, ConnectionRefusedError):
+        store = build(Store, config.table("store"))
         asyncio.run(store.revoke(arguments.user, time.time()))
         print(f"No daemon is running; {arguments.user} will have to log in again at the next one.")
         return 0

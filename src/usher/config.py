@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -119,6 +120,10 @@ class Config:
         values = given if isinstance(given, dict) else {}  # anything else is one of the faults
         return Table(self.file, name, {**DEFAULTS.get(name, {}), **values}, self.lines)
 
+    def table_of(self, schema: type) -> Table:
+        """The table that this dataclass describes."""
+        return self.table(next(name for name, known in CORE.items() if known is schema))
+
     def __contains__(self, name: object) -> bool:
         return name in self.values
 
@@ -139,23 +144,36 @@ CORE: Mapping[str, type] = {"http": Http, "authid": AuthId, "socket": Socket, "a
 
 def load(path: Path) -> Config:
     """Read the configuration file. Raises ConfigError when it cannot be read as TOML."""
+    data = b""
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
         return Config(path, tomllib.loads(text), _lines(text))
     except OSError as error:
-        raise ConfigError([Fault(path, 1, "file", f"cannot be read: {error.strerror}")]) from error
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        found = re.search(r"line (\d+)", str(error))
-        line = int(found[1]) if found else 1
-        raise ConfigError([Fault(path, line, "syntax", str(error))]) from error
+        message = f"cannot be read: {error.strerror}: write one, or name another with -c"
+        raise ConfigError([Fault(path, 1, "file", message)]) from error
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = "is not UTF-8: save the file in that encoding"
+        raise ConfigError([Fault(path, line, "syntax", message)]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax(path, str(error), text)]) from error
+
+
+def _syntax(path: Path, said: str, text: str) -> Fault:
+    """What the parser says about a file that is no TOML, with the line where it stopped."""
+    message, _, place = said.partition(" (at ")
+    found = re.search(r"line (\d+)", place)
+    line = int(found[1]) if found else max(1, len(text.splitlines()))  # "at end of document"
+    remedy = ": text needs quotes" if message == "Invalid value" else ""
+    return Fault(path, line, "syntax", message + remedy)
 
 
 def core(config: Config, schema: type[T]) -> T:
     """The table that this dataclass describes."""
-    name = next(name for name, known in CORE.items() if known is schema)
-    table = config.table(name)
+    table = config.table_of(schema)
     made = schema(**arguments(schema, table))
-    if isinstance(made, Http) and (faults := [*_impossible(made, table), *_unsafe(made, table)]):
+    if faults := [fault for check in _CHECKS.get(schema, ()) for fault in check(made, table)]:
         raise ConfigError(faults)
     return made
 
@@ -178,7 +196,7 @@ def arguments(factory: Callable[..., object], table: Table) -> dict[str, Any]:
         try:
             given[key] = _convert(value, parameters[key].annotation, table.file.parent)
         except msgspec.ValidationError as error:
-            faults.append(table.fault(key, str(error)))
+            faults.append(table.fault(key, _wanted(parameters[key].annotation) or str(error)))
     missing = [k for k, p in parameters.items() if p.default is p.empty and k not in table.values]
     faults += [table.fault(key, "is needed and missing") for key in missing]
     if faults:
@@ -202,6 +220,25 @@ def _convert(value: object, hint: Any, folder: Path) -> Any:
     return msgspec.convert(value, hint, dec_hook=path)
 
 
+_WORDS: Mapping[Any, str] = {
+    str: "text in quotes",
+    int: "a whole number without quotes",
+    float: "a number without quotes",
+    bool: "true or false, without quotes",
+    Path: "a path in quotes",
+    list[str]: 'a list of texts in quotes: ["one", "two"]',
+    dict[str, str]: 'texts in quotes by name: { alice = "text" }',
+    dict[str, list[str]]: 'lists of texts in quotes by name: { staff = ["alice", "bob"] }',
+}
+"""How the values of a type are written."""
+
+
+def _wanted(hint: Any) -> str:
+    """What to write for an option of this type; nothing when it is none of the usual ones."""
+    hints = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return next((f"write {_WORDS[each]}" for each in hints if each in _WORDS), "")
+
+
 def _wrong_table(name: str, value: object, known: Iterable[str]) -> str:
     if name not in known:
         return f"unknown table: {suggest(name, known)}"
@@ -210,6 +247,8 @@ def _wrong_table(name: str, value: object, known: Iterable[str]) -> str:
 
 def _impossible(http: Http, table: Table) -> Iterable[Fault]:
     """Values of the right type that mean nothing."""
+    if not http.host:
+        yield table.fault("host", "is empty: write 127.0.0.1, or 0.0.0.0 for every address")
     if not 0 <= http.port <= 65535:
         yield table.fault("port", f"{http.port} is no port: choose one from 0 to 65535")
     for proxy in http.trusted_proxies:
@@ -229,6 +268,19 @@ def _unsafe(http: Http, table: Table) -> Iterable[Fault]:
             f"{http.host} is not loopback: set certificate and key, or plaintext = true "
             "if something in front of this broker speaks TLS",
         )
+
+
+def _void(authid: AuthId, table: Table) -> Iterable[Fault]:
+    """A token that is never worth anything."""
+    if authid.lifetime < 1:
+        yield table.fault("lifetime", f"{authid.lifetime} is no time: write seconds, from 1")
+
+
+_CHECKS: Mapping[type, Sequence[Callable[[Any, Table], Iterable[Fault]]]] = {
+    Http: (_impossible, _unsafe),
+    AuthId: (_void,),
+}
+"""What the types of a table cannot say."""
 
 
 def _lines(text: str) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from tempfile import TemporaryDirectory
 from usher.app import serve
 from usher.audit import Decision
 from usher.config import Config, load
+from usher.errors import ConfigError
 
 CONFIG = """\
 [http]
@@ -113,7 +116,7 @@ What Python X2Go would be told, and a wrong password:
   curl -d user=alice -d password=wonder -d task=listprofiles {url}json/
   curl -d user=alice -d password=wrong -d task=listsessions {url}plain/
 
-The real clients; they list and select, but there is no desk for them to reach:
+The real clients (both need a screen); they list and select, but there is no desk to reach:
 
   x2goclient --broker-url={url}plain/
   pyhoca-cli --broker-url={pyhoca} --broker-password=wonder --list-profiles
@@ -133,8 +136,8 @@ def run(port: int) -> int:
         config = _write(Path(folder), port)
         try:
             serve(config, partial(_introduce, config), listener=_tell)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
+        except ConfigError as error:
+            if getattr(error.__cause__, "errno", None) != errno.EADDRINUSE:
                 raise
             print(TAKEN.format(port=port), file=sys.stderr)
             return 1
@@ -151,7 +154,7 @@ def _write(folder: Path, port: int) -> Config:
 def _introduce(config: Config, urls: list[str]) -> None:
     users = "\n".join(_users(config))
     pyhoca = urls[0].replace("://", "://alice@") + "json/"
-    print(INTRODUCTION.format(url=urls[0], users=users, pyhoca=pyhoca), flush=True)
+    _say(INTRODUCTION.format(url=urls[0], users=users, pyhoca=pyhoca))
 
 
 def _users(config: Config) -> Iterator[str]:
@@ -170,4 +173,14 @@ def _tell(decision: Decision) -> None:
     why = f": {decision.detail}" if decision.detail else ""
     wish = f"{decision.task} {decision.profile}"
     line = f"{when}  {decision.user:<7} {wish:<24} {outcome}{why}"
-    print(line if line.isprintable() else ascii(line), flush=True)
+    _say(line if line.isprintable() else ascii(line))
+
+
+def _say(text: str) -> None:
+    """Print it. When nobody can read it any more, the demonstration is over."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for what is still to be flushed
+        signal.raise_signal(signal.SIGTERM)

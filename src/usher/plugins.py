@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from usher.config import Table, arguments, suggest
-from usher.errors import ConfigError
+from usher.errors import ConfigError, Fault
 
 T = TypeVar("T")
 
@@ -35,8 +37,21 @@ def build(port: type[T], table: Table) -> T:
     try:
         plugin = factory(**given)
     except (ValueError, OSError) as error:
-        raise ConfigError([table.fault("type", str(error))]) from error
+        raise ConfigError([blame(error, table, {**_defaults(factory), **given}, "type")]) from error
     if not isinstance(plugin, port):
         message = f"{name} does not fit the port {port.__name__}: see usher/ports.py"
         raise ConfigError([table.fault("type", message)])
     return plugin
+
+
+def blame(error: Exception, table: Table, given: Mapping[str, Any], key: str) -> Fault:
+    """The fault of the option whose value an OSError names as its file; else of ``key``."""
+    file = error.filename if isinstance(error, OSError) else None
+    if file is None or not isinstance(error, OSError):
+        return table.fault(key, str(error))
+    guilty = next((option for option, value in given.items() if str(value) == str(file)), key)
+    return table.fault(guilty, f"{file}: {error.strerror}")
+
+
+def _defaults(factory: Any) -> Mapping[str, Any]:
+    return {name: p.default for name, p in inspect.signature(factory).parameters.items()}

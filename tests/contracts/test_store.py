@@ -16,7 +16,7 @@ from usher.ports import Store
 from usher.store.sqlite import Sqlite
 
 
-@pytest.fixture(params=[lambda folder: Sqlite(path=folder / "state"), lambda _: FakeStore()])
+@pytest.fixture(params=[lambda folder: Sqlite(path=folder), lambda _: FakeStore()])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     make: Callable[[Path], Store] = request.param
     return make(tmp_path)
@@ -81,6 +81,20 @@ class TestSqlite:
         (tmp_path / "secret").write_bytes(b"short")
         with pytest.raises(OSError, match="must hold 32 bytes and holds 5"):
             Sqlite(path=tmp_path).secret("secret")
+
+    async def test_without_its_folder_there_is_nothing_to_revoke_and_nothing_is_made(
+        self, tmp_path: Path
+    ):
+        with pytest.raises(OSError, match="there is nothing to revoke"):
+            await Sqlite(path=tmp_path / "some" / "where").revoke("alice", 1.0)
+        assert not [*tmp_path.iterdir()]
+
+    def test_a_folder_that_cannot_be_one_is_an_error_at_once(self, tmp_path: Path):
+        (tmp_path / "file").touch()
+        for path in (tmp_path / "file", tmp_path / "file" / "below"):
+            with pytest.raises(OSError, match="file is no folder") as error:
+                Sqlite(path=path)
+            assert error.value.filename == str(path)
 
     async def test_a_database_that_is_none_is_told_of_by_its_name(self, tmp_path: Path):
         (tmp_path / "usher.db").write_bytes(b"no database" * 1000)

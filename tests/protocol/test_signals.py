@@ -230,8 +230,9 @@ def test_a_second_daemon_on_the_same_port_says_so_and_harms_nobody(tmp_path: Pat
     with running(tmp_path) as daemon:
         config = write_config(tmp_path / "other", http={"port": daemon.port})
         ended = usher("serve", "-c", str(config))
-        assert ended.returncode == 1
-        assert "address already in use" in ended.stderr.lower()
+        told = f"{config}:2: http.port: {daemon.port} is taken: choose another"
+        assert ended.returncode == 2
+        assert told in ended.stderr.splitlines()
         assert "Traceback" not in ended.stderr
         assert daemon.post(user="alice", password="wonder").granted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,27 +50,32 @@ GOOD += '[authenticator]\ntype = "none"\n'
 FAULTS = [
     ("[http]\nprt = 1", "11: http.prt: unknown option: did you mean 'port'?"),
     ("[http]\nzzzzz = 1", "11: http.zzzzz: unknown option: choose from certificate, host, key"),
-    ('[http]\nport = "8080"', "11: http.port: Expected `int`, got `str`"),
-    ("[http]\nport = true", "11: http.port: Expected `int`, got `bool`"),
-    ("[http]\nport = 8080.5", "11: http.port: Expected `int`, got `float`"),
+    ('[http]\nport = "8080"', "11: http.port: write a whole number without quotes"),
+    ("[http]\nport = true", "11: http.port: write a whole number without quotes"),
+    ("[http]\nport = 8080.5", "11: http.port: write a whole number without quotes"),
     ("[http]\nport = 65536", "11: http.port: 65536 is no port"),
     ("[http]\nport = -1", "11: http.port: -1 is no port"),
-    ("[http]\nhost = 1", "11: http.host: Expected `str`, got `int`"),
+    ("[http]\nhost = 1", "11: http.host: write text in quotes"),
     ('[http]\nhost = "0.0.0.0"', "11: http.host: 0.0.0.0 is not loopback: set certificate and key"),
     ('[http]\nhost = "broker.example.org"', "11: http.host: broker.example.org is not loopback"),
     ('[http]\n\ncertificate = "c"', "12: http.certificate: certificate and key go together"),
     ('[http]\nkey = "k"', "10: http.certificate: certificate and key go together"),
-    ("[audit]\npath = 1", "11: audit.path: expected a path in quotes, got 1"),
+    ("[audit]\npath = 1", "11: audit.path: write a path in quotes"),
     ('[http]\ntrusted_proxies = ["x"]', "11: http.trusted_proxies: 'x' does not appear to be"),
     ('[http]\ntrusted_proxies = ["10.0.0.1/8"]', "11: http.trusted_proxies: 10.0.0.1/8 has host"),
-    ('[http]\ntrusted_proxies = "10.0.0.1"', "11: http.trusted_proxies: Expected `array`"),
+    ('[http]\ntrusted_proxies = "10.0.0.1"', "11: http.trusted_proxies: write a list of texts"),
     ("[htpp]", "10: htpp: unknown table: did you mean 'http'?"),
-    ("[authid]\nlifetime = '1h'", "11: authid.lifetime: Expected `int`, got `str`"),
-    ("[authid]\nbind_address = 1", "11: authid.bind_address: Expected `bool`, got `int`"),
-    ("[socket]\nrelays = 'www-data'", "11: socket.relays: Expected `array`, got `str`"),
+    ("[authid]\nlifetime = '1h'", "11: authid.lifetime: write a whole number"),
+    ("[authid]\nlifetime = 0", "11: authid.lifetime: 0 is no time: write seconds"),
+    ("[authid]\nlifetime = -5", "11: authid.lifetime: -5 is no time"),
+    ("[authid]\nbind_address = 1", "11: authid.bind_address: write true or false, without quotes"),
+    ("[socket]\nrelays = 'www-data'", "11: socket.relays: write a list of texts in quotes"),
     ("[agent]\ntype = 'simulatd'", "11: agent.type: unknown type 'simulatd': did you mean"),
     ("[agent]\ntype = 5", "11: agent.type: unknown type 5: choose from"),
     ("[[audit]]\npath = 'x'", "10: audit: must be a table: write [audit]"),
+    ('[http]\nhost = ""\nplaintext = true', "11: http.host: is empty: write 127.0.0.1, or"),
+    ("[http]\nhost = here", "11: syntax: Invalid value: text needs quotes"),
+    ("[http]\ntrusted_proxies = [", "11: syntax: Invalid value"),
     ("[http", "10: syntax: Expected ']'"),
     ("[http]\nport = 1\nport = 2", "12: syntax: Cannot overwrite"),
 ]
@@ -115,8 +121,8 @@ def test_what_is_safe_is_allowed(tmp_path: Path, http: str):
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda path: path.unlink(), "1: file: cannot be read: No such file or directory"),
-        (lambda path: path.write_bytes(b"# \xff"), "1: syntax: 'utf-8' codec can't decode"),
+        (lambda path: path.unlink(), "1: file: .*: No such file or directory: write one, or name"),
+        (lambda path: path.write_bytes(b"\n\n# \xfc"), "3: syntax: is not UTF-8: save the file"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, make, told: str):
@@ -125,6 +131,33 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, make, told: str):
     with pytest.raises(ConfigError, match=told) as error:
         load(path)
     assert str(error.value).startswith(f"{path}:")
+
+
+def test_a_mark_of_utf_8_at_the_beginning_is_not_part_of_the_text(tmp_path: Path):
+    path = tmp_path / "usher.toml"
+    path.write_text("[http]\nport = 1\n", encoding="utf-8-sig")
+    assert core(load(path), Http).port == 1
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        (str, "write text in quotes"),
+        (float, "write a number without quotes"),
+        (Path | None, "write a path in quotes"),
+        (dict[str, str], 'write texts in quotes by name: { alice = "text" }'),
+        (dict[str, list[str]], "write lists of texts in quotes by name: { staff = "),
+        (list[int], "Expected `array`, got `object`"),
+    ],
+)
+def test_a_value_of_the_wrong_type_brings_the_right_notation(tmp_path: Path, hint, told: str):
+    def plugin(option) -> None:
+        raise NotImplementedError
+
+    plugin.__annotations__["option"] = hint
+    table = load(write(tmp_path, "[x]\noption = { alice = 5 }\n")).table("x")
+    with pytest.raises(ConfigError, match=f":2: x.option: {re.escape(told)}"):
+        arguments(plugin, table)
 
 
 def test_a_constructor_is_the_schema(tmp_path: Path):

@@ -79,13 +79,17 @@ def test_a_strangers_plugin_gets_its_options(tmp_path: Path):
         ("type = 5", "2: authenticator.type: unknown type 5: choose from "),
         ('type = "../oracle"', "2: authenticator.type: unknown type '../oracle'"),
         ('type = "oracle"', "1: authenticator.answer: is needed and missing"),
-        ('type = "oracle"\nanswer = 5', "3: authenticator.answer: Expected `str`, got `int`"),
+        ('type = "oracle"\nanswer = 5', "3: authenticator.answer: write text in quotes"),
         (
             'type = "oracle"\nanswer = "x"\nanswr = "y"',
             "4: authenticator.answr: unknown option.*: did you mean 'answer'?",
         ),
         ('type = "oracle"\nanswer = "never"', "2: authenticator.type: an oracle has to answer"),
-        ('type = "oracle"\nanswer = "lost"', "2: authenticator.type: .*no such book"),
+        ('type = "oracle"\nanswer = "lost"', "1: authenticator.book: book: no such book"),
+        (
+            'type = "oracle"\nanswer = "lost"\nbook = "b.txt"',
+            "4: authenticator.book: .*/b.txt: no such book",
+        ),
         ('type = "stone"', "2: authenticator.type: stone does not fit the port Authenticator"),
     ],
 )

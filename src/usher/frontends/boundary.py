@@ -22,14 +22,15 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 async def answer(handle: Handler, wire: Wire, body: bytes, client: Client) -> Answer:
     """Read a form, let the broker handle it, and write what came of it. Never raises."""
-    task = Task.LOGIN
+    task, user = Task.LOGIN, ""
     try:
         request = wire.read(body, client)
-        task = request.task
+        task, user = request.task, request.credential.username
         async with asyncio.timeout(PATIENCE_SECONDS):
             return wire.write(await handle(request))
     except BrokerError as error:
-        log.info("refused %s: %s: %s", client.address, error.reason, error.detail or error)
+        why = error.detail or error
+        log.info("refused %r at %s: %s: %s", user, client.address, error.reason, why)
         return wire.refuse(task, error)
     except asyncio.CancelledError:
         log.warning("the daemon stops before %s could be answered", client.address)
@@ -39,7 +40,13 @@ async def answer(handle: Handler, wire: Wire, body: bytes, client: Client) -> An
 
 
 def incident(error: Exception, client: object) -> str:
-    """Log what is broken on our side; return the number under which the log explains it."""
+    """Log what is broken; return the number under which the log explains it.
+
+    An OSError is the world's fault and says where; anything else is ours, and has its stack.
+    """
     number = secrets.token_hex(4)
-    log.error("incident %s, asked by %s", number, client, exc_info=error)
+    if isinstance(error, OSError) and str(error):
+        log.error("incident %s, asked by %s: %s", number, client, error)
+    else:
+        log.error("incident %s, asked by %s", number, client, exc_info=error)
     return number

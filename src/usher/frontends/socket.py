@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
+from usher import places
 from usher.errors import AuthFailed, BadRequest, BrokerError
 from usher.frontends.boundary import Handler, answer, incident
 from usher.model import client_at
@@ -79,8 +80,7 @@ class UnixSocket:
     def _make_way(self) -> None:
         """Remove what a daemon that died has left; a living one keeps its place."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._path.exists() and not self._path.is_socket():
-            raise OSError(f"{self._path} is not a socket: give [socket] another path")
+        places.listenable(self._path)
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self._path))

@@ -8,16 +8,19 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
+from usher import places
+
 log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 1.0
+_MISFIT = "certificate and key do not fit together, or one is no PEM file without a password"
 
 
 class Certificate:
     """The certificate and key in these files, read again when they change.
 
-    A connection keeps the certificate it began with. Raises OSError (ssl.SSLError is one) when the
-    files cannot be used at the start; later, the last good ones stay.
+    A connection keeps the certificate it began with. Raises OSError, with the file that is to
+    blame, when they cannot be used at the start; later, the last good ones stay.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
@@ -41,13 +44,19 @@ class Certificate:
         try:
             self._newest = self._load()
         except OSError as error:
-            log.error("the new certificate %s cannot be used: %s", self._files[0], error)
+            message = "the new certificate %s cannot be used, the old one stays: %s"
+            log.error(message, error.filename, error.strerror)
         else:
             log.info("new connections get the certificate %s as it is now", self._files[0])
 
     def _load(self) -> ssl.SSLContext:
+        for file in self._files:
+            places.readable(file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self._files)
+        try:
+            context.load_cert_chain(*self._files, password="")  # or OpenSSL asks the terminal
+        except ssl.SSLError as error:
+            raise OSError(error.errno, _MISFIT, str(self._files[0])) from error
         return context
 
     def _look(self) -> Sequence[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -11,12 +12,15 @@ from pathlib import Path
 from secrets import token_bytes
 from tempfile import NamedTemporaryFile
 
+from usher import places
+
 _SCHEMA = "CREATE TABLE IF NOT EXISTS revocation (username TEXT PRIMARY KEY, since REAL NOT NULL)"
 _REVOKE = """
     INSERT INTO revocation VALUES (?, ?)
     ON CONFLICT (username) DO UPDATE SET since = max(since, excluded.since)
 """
 _SECRET_BYTES = 32
+_NOTHING = "there is nothing to revoke: no daemon has ever kept anything here"
 
 
 class Sqlite:
@@ -26,6 +30,7 @@ class Sqlite:
     """
 
     def __init__(self, *, path: Path = Path("/var/lib/usher")) -> None:
+        places.writable(path, "0700")
         self._folder = path
 
     def secret(self, name: str) -> bytes:
@@ -40,7 +45,10 @@ class Sqlite:
         return secret
 
     async def revoke(self, username: str, since: float) -> None:
-        """Write it to the disk; only then is it said to be done."""
+        """Write it to the disk; only then is it said to be done.
+
+        Without the folder there never was a secret to sign a login with: an OSError.
+        """
         await asyncio.to_thread(self._revoke, username, since)
 
     async def revocations(self) -> Mapping[str, float]:
@@ -48,6 +56,8 @@ class Sqlite:
         return await asyncio.to_thread(self._revocations)
 
     def _revoke(self, username: str, since: float) -> None:
+        if not self._folder.exists():  # made by root, the daemon could not use it
+            raise OSError(errno.ENOENT, _NOTHING, str(self._folder))
         with self._database() as database:
             database.execute(_REVOKE, (username, since))
 

@@ -1,0 +1,105 @@
+"""Whatever keeps a daemon with this configuration from starting on this machine.
+
+Nothing is made and nothing is listened at: a daemon may be running meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import pwd
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from usher import places
+from usher.config import Audit, Config, Http, Socket, Table, core
+from usher.errors import ConfigError, Fault
+from usher.frontends.tls import Certificate
+from usher.plugins import blame
+
+_LISTENING: Mapping[int | None, tuple[str, str]] = {
+    errno.EADDRINUSE: ("port", "{port} is taken: choose another"),
+    errno.EACCES: ("port", "{port} needs CAP_NET_BIND_SERVICE: see admin.md 3.1"),
+    errno.EADDRNOTAVAIL: ("host", "{host} is no address of this machine"),
+}
+"""Why nobody can listen there: the option, and what to tell."""
+
+
+def start(config: Config) -> list[Fault]:
+    """What the tables of the core ask of this machine and do not get."""
+    faults = [*_strangers(config)]
+    for schema, key, attempt in _ATTEMPTS:
+        try:
+            options: object = core(config, schema)
+            with blamed(config, schema, key):
+                attempt(options)
+        except ConfigError as error:
+            faults += error.faults
+    return faults
+
+
+@contextmanager
+def blamed(config: Config, schema: type, key: str) -> Iterator[None]:
+    """An OSError within is a ConfigError: about the option that it names, else about ``key``."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:  # a host name can be too long for its encoding
+        table, given = config.table_of(schema), asdict(core(config, schema))
+        raise ConfigError([_fault(error, table, given, key)]) from error
+
+
+def _fault(error: Exception, table: Table, given: Mapping[str, Any], key: str) -> Fault:
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return table.fault("host", f"{given['host']} cannot be resolved: {error}")
+    number = getattr(error, "errno", None)
+    if key == "host" and number in _LISTENING:
+        option, sentence = _LISTENING[number]
+        return table.fault(option, sentence.format_map(given))
+    return blame(error, table, given, key)
+
+
+def _certificate(http: Http) -> None:
+    if http.certificate and http.key:
+        Certificate(http.certificate, http.key)
+
+
+def _listen(http: Http) -> None:
+    """Take the address for a moment; if it is taken, it is one that can be."""
+    passive = socket.AI_PASSIVE
+    found = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM, flags=passive)
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+
+
+def _append(audit: Audit) -> None:
+    if audit.path:
+        places.appendable(audit.path)
+
+
+_ATTEMPTS: tuple[tuple[type, str, Callable[[Any], None]], ...] = (
+    (Http, "certificate", _certificate),
+    (Http, "host", _listen),
+    (Socket, "path", lambda options: places.listenable(options.path)),
+    (Audit, "path", _append),
+)
+"""What the daemon will do with a table at its start, as far as it leaves no trace."""
+
+
+def _strangers(config: Config) -> Iterator[Fault]:
+    """Accounts that the file names and this machine does not have."""
+    table = config.table_of(Socket)
+    for key in ("relays", "admins"):
+        names = table.values.get(key)
+        for name in names if isinstance(names, list) else ():
+            try:
+                pwd.getpwnam(name)
+            except (KeyError, TypeError):
+                yield table.fault(key, f"there is no account {name!r} here", warning=True)

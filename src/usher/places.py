@@ -1,0 +1,74 @@
+"""Whether files and folders can be used, found out without touching them.
+
+Every function raises OSError with the path as its ``filename`` and a remedy as its ``strerror``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+from pathlib import Path
+from stat import S_ISCHR, S_ISREG
+
+SOCKET_BYTES = 107
+"""The longest path of a Unix socket that Linux takes."""
+
+
+def readable(path: Path) -> None:
+    """There is such a file, and it can be read to its end."""
+    if not S_ISREG(path.stat().st_mode):
+        raise _trouble(errno.EINVAL, path, "is no file")
+    if not os.access(path, os.R_OK):
+        raise _trouble(errno.EACCES, path, f"cannot be read by {_myself()}")
+
+
+def appendable(path: Path) -> None:
+    """It is a file that can be written to, or can be made."""
+    if not os.path.exists(path):
+        return _writable(path, path.parent, "")
+    if not (S_ISREG(mode := path.stat().st_mode) or S_ISCHR(mode)):
+        raise _trouble(errno.EINVAL, path, "is no file")
+    if not os.access(path, os.W_OK):
+        raise _trouble(errno.EACCES, path, f"cannot be written by {_myself()}")
+    return None
+
+
+def writable(folder: Path, mode: str = "") -> None:
+    """It is a folder where files can be made, or can be made itself.
+
+    ``mode``: the rights it should have, for the remedy.
+    """
+    _writable(folder, folder, f" -m {mode}" if mode else "")
+
+
+def listenable(path: Path) -> None:
+    """It is a Unix socket that can be replaced, or can be made."""
+    if (length := len(os.fsencode(path))) > SOCKET_BYTES:
+        sentence = f"a socket's path has at most {SOCKET_BYTES} bytes, this one {length}"
+        raise _trouble(errno.ENAMETOOLONG, path, sentence)
+    if os.path.exists(path) and not path.is_socket():
+        raise _trouble(errno.EEXIST, path, "is not a socket: choose another path")
+    _writable(path, path.parent, "")
+
+
+def _writable(path: Path, folder: Path, mode: str) -> None:
+    """``path`` is what the configuration names, ``folder`` what it needs."""
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    if not there.is_dir():
+        raise _trouble(errno.ENOTDIR, path, f"{there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        remedy = f"as root: install -d -o {_myself()}{mode} {folder}"
+        raise _trouble(errno.EACCES, path, f"{_myself()} cannot write in {there}: {remedy}")
+
+
+def _trouble(number: int, path: Path, sentence: str) -> OSError:
+    return OSError(number, sentence, str(path))
+
+
+def _myself() -> str:
+    """The account of this process."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
