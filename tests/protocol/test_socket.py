@@ -219,3 +219,26 @@ def test_accounts_that_do_not_exist_are_told_of_and_change_nothing(tmp_path: Pat
         assert "no account 'nor-this'" in daemon.log.text()
         if os.getuid() == 0:
             assert say(daemon, CGI).startswith(b"403 ")
+
+
+HOLD = """
+import socket, sys
+held = []
+for _ in range(40):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(sys.argv[1])
+    held.append(connection)
+refused = 0
+for connection in held[16:]:
+    refused += connection.recv(1) == b""
+print(refused)
+"""
+
+
+@needs_root
+def test_a_stranger_holds_only_so_many_connections(daemon: Daemon):
+    command = ["/usr/bin/python3", "-I", "-c", HOLD, str(daemon.socket_path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, user=STRANGER, timeout=DEADLINE_SECONDS
+    )
+    assert done.stdout == "24\n", done.stderr

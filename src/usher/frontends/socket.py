@@ -33,6 +33,9 @@ PATIENCE_SECONDS = 10.0
 BODY_BYTES = 64 * 1024
 WIRES: Mapping[str, Wire] = {"plain": plain, "json": json}
 
+MOST_OF_A_STRANGER = 16
+"""Connections that an account without a rank may hold open: whoever it is, files run out."""
+
 Order = Callable[[str], Awaitable[str]]
 """An administrator's order: its argument in, what to tell the administrator out."""
 
@@ -61,7 +64,7 @@ class UnixSocket:
         self._orders = orders
         self._patience = patience
         self._kinds = {"cgi": self._cgi, "admin": self._admin}
-        self._talks: set[asyncio.Task[None]] = set()
+        self._talks: dict[asyncio.Task[None], int] = {}
 
     async def listen(self) -> None:
         """Accept connections. Raises OSError when the socket cannot be made."""
@@ -79,8 +82,8 @@ class UnixSocket:
 
     def _make_way(self) -> None:
         """Remove what a daemon that died has left; a living one keeps its place."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         places.listenable(self._path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(self._path))
@@ -92,10 +95,15 @@ class UnixSocket:
         raise OSError(f"another daemon listens at {self._path}: give this one a [socket] path")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        uid = _peer(writer)
+        if self._crowded(uid):
+            log.warning("refused uid %d at the socket: %d are open", uid, MOST_OF_A_STRANGER)
+            writer.close()
+            return
         talk = cast("asyncio.Task[None]", asyncio.current_task())
-        self._talks.add(talk)
+        self._talks[talk] = uid
         try:
-            made = await self._answer(_peer(writer), reader)
+            made = await self._answer(uid, reader)
             head = f"{made.status} {len(made.body)} {made.content_type}\n"
             writer.write(head.encode() + made.body)
             async with asyncio.timeout(self._patience):
@@ -105,7 +113,13 @@ class UnixSocket:
             writer.transport.abort()
         finally:
             writer.close()
-            self._talks.discard(talk)
+            del self._talks[talk]
+
+    def _crowded(self, uid: int) -> bool:
+        """Would another of this account's connections take places that clients need?"""
+        if uid in self._relays or uid in self._admins:
+            return False
+        return list(self._talks.values()).count(uid) >= MOST_OF_A_STRANGER
 
     async def _answer(self, uid: int, reader: asyncio.StreamReader) -> Answer:
         """Read a message and do what it asks. Never raises."""
