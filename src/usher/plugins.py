@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, TypeVar
 
 from usher.config import Table, arguments, suggest
@@ -45,11 +46,12 @@ def build(port: type[T], table: Table) -> T:
 
 
 def blame(error: Exception, table: Table, given: Mapping[str, Any], key: str) -> Fault:
-    """The fault of the option whose value an OSError names as its file; else of ``key``."""
+    """The fault of the option that leads to the file which an OSError names; else of ``key``."""
     file = error.filename if isinstance(error, OSError) else None
     if file is None or not isinstance(error, OSError):
         return table.fault(key, str(error))
-    guilty = next((option for option, value in given.items() if str(value) == str(file)), key)
+    paths = {option: value for option, value in given.items() if isinstance(value, str | Path)}
+    guilty = next((o for o, path in paths.items() if Path(str(file)).is_relative_to(path)), key)
     return table.fault(guilty, f"{file}: {error.strerror}")
 
 

@@ -96,7 +96,8 @@ class TestSqlite:
                 Sqlite(path=path)
             assert error.value.filename == str(path)
 
-    async def test_a_database_that_is_none_is_told_of_by_its_name(self, tmp_path: Path):
+    def test_a_database_that_is_none_is_told_of_by_its_name(self, tmp_path: Path):
         (tmp_path / "usher.db").write_bytes(b"no database" * 1000)
-        with pytest.raises(OSError, match=r"usher\.db: "):
-            await Sqlite(path=tmp_path).revocations()
+        with pytest.raises(OSError, match=r"file is not a database: .*usher\.db"):
+            Sqlite(path=tmp_path)
+        assert os.listdir(tmp_path) == ["usher.db"]

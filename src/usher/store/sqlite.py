@@ -31,7 +31,10 @@ class Sqlite:
 
     def __init__(self, *, path: Path = Path("/var/lib/usher")) -> None:
         places.writable(path, "0700")
+        for file in path.glob("*"):
+            places.appendable(file)
         self._folder = path
+        self._look()
 
     def secret(self, name: str) -> bytes:
         """Read the file ``name``, or make it."""
@@ -79,6 +82,16 @@ class Sqlite:
                     yield database
         except sqlite3.Error as error:
             raise OSError(f"{path}: {error}") from error
+
+    def _look(self) -> None:
+        """Is it a database? Nothing beside it is made to find out. Raises OSError."""
+        path = self._folder / "usher.db"
+        if path.exists():
+            with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as database:
+                try:
+                    database.execute("PRAGMA schema_version")
+                except sqlite3.Error as error:
+                    raise OSError(errno.EINVAL, str(error), str(path)) from error
 
     def _make_secret(self, path: Path) -> None:
         """Whole or not at all, and one winner when two daemons start at once."""
