@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from usher import checks, logs
-from usher.assembly import Parts, assemble, inspect
+from usher.assembly import inspect
 from usher.cgi import ask
 from usher.config import Socket, core, load
 from usher.errors import ConfigError
 from usher.model import Client, client_at
 from usher.plugins import build
-from usher.ports import Store
+from usher.ports import Checked, Directory, ProfileSource, Store
 
 CONFIG = Path("/etc/usher/usher.toml")
 
@@ -128,21 +128,28 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _why(arguments: argparse.Namespace) -> int:
-    logging.disable()  # the answer matters here; check tells of the warnings
-    parts = assemble(load(arguments.config))
+    """Needs nothing but the directory and the profiles; what else is wrong, check tells."""
+    logging.disable()
+    config = load(arguments.config)
+    directory = build(Directory, config.table("directory"))
+    profiles = build(ProfileSource, config.table("profiles"))
+    faults = profiles.faults() if isinstance(profiles, Checked) else ()
+    if missing := [fault for fault in faults if fault.key == "file"]:
+        raise ConfigError(missing)
     try:
-        return asyncio.run(_explain(parts, arguments.user, arguments.profile, arguments.client))
+        return asyncio.run(_explain(directory, profiles, arguments))
     except Exception as error:  # noqa: BLE001 - a plugin may be anybody's
         print(f"usher: a plugin failed: {error or type(error).__name__}", file=sys.stderr)
         return 1
 
 
-async def _explain(parts: Parts, username: str, wanted: str | None, client: Client) -> int:
+async def _explain(directory: Directory, source: ProfileSource, asked: argparse.Namespace) -> int:
     """Print the verdict about every profile, or the wanted one, and the rule that made it."""
-    user = await parts.directory.user(username)
+    username, wanted, client = asked.user, asked.profile, asked.client
+    user = await directory.user(username)
     groups = ", ".join(sorted(user.groups)) or "none"
     print(f"{username}, in groups: {groups}, at {client.address}")
-    catalogue = await parts.profiles.profiles(user)
+    catalogue = await source.profiles(user)
     profiles = [p for p in catalogue.profiles if wanted in (None, p.id, p.section)]
     for profile in profiles:
         verdict = catalogue.why(profile, user, client)

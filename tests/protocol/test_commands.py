@@ -102,6 +102,12 @@ def test_a_backend_that_fails_is_a_sentence_of_why(tmp_path: Path):
     assert ended.stderr == "usher: a plugin failed: the database is down\n"
 
 
+def test_why_needs_nothing_that_only_the_daemon_may_use(tmp_path: Path):
+    (tmp_path / "file").touch()
+    config = write_config(tmp_path, store={"path": "file"}, http={"port": 70000})
+    assert "desktop: visible: " in usher("why", "alice", "-c", str(config)).stdout
+
+
 def test_a_profile_that_a_user_does_not_have_is_told_with_the_user(tmp_path: Path):
     ended = usher("why", "bob", "lab", "-c", str(write_config(tmp_path)))
     assert ended.returncode == 1
