@@ -96,6 +96,11 @@ class TestSqlite:
                 Sqlite(path=path)
             assert error.value.filename == str(path)
 
+    async def test_what_others_keep_in_its_folder_is_none_of_its_business(self, tmp_path: Path):
+        (tmp_path / ".ssh").mkdir()
+        os.mkfifo(tmp_path / "pipe")
+        assert await Sqlite(path=tmp_path).revocations() == {}
+
     def test_a_database_that_is_none_is_told_of_by_its_name(self, tmp_path: Path):
         (tmp_path / "usher.db").write_bytes(b"no database" * 1000)
         with pytest.raises(OSError, match=r"file is not a database: .*usher\.db"):

@@ -31,7 +31,7 @@ class Sqlite:
 
     def __init__(self, *, path: Path = Path("/var/lib/usher")) -> None:
         places.writable(path, "0700")
-        for file in path.glob("*"):
+        for file in filter(Path.is_file, path.glob("*")):
             places.appendable(file)
         self._folder = path
         self._look()
