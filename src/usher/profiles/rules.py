@@ -53,6 +53,8 @@ def _rule(allow: str, deny: str, order: str, clients: bool) -> Rule:
 @lru_cache(maxsize=1024)
 def _names(text: str, clients: bool) -> frozenset[str]:
     names = frozenset(filter(None, map(str.strip, text.split(","))))
+    if text.strip() and not names:
+        raise Unreadable(f"{text!r} names nobody: write names, or not-set for no list")
     if clients:
         for name in sorted(names):
             _check_client(name)

@@ -53,6 +53,14 @@ def test_a_client_list_that_cannot_be_read_breaks_its_rule(key, entry):
     assert read_access({key: f"10.0.0.1, {entry}"}).clients.broken
 
 
+@pytest.mark.parametrize("text", [",", " , ,,"])
+@pytest.mark.parametrize("key", sorted(key for key in ACL_KEYS if not key.endswith("-order")))
+def test_a_list_of_nobody_breaks_its_rule(key, text):
+    with pytest.raises(Unreadable, match="names nobody"):
+        check(key, text)
+    assert getattr(read_access({key: text}), key.split("-")[1]).broken
+
+
 def test_an_order_that_cannot_be_read_breaks_the_rules_that_follow_it():
     acl = {"acl-any-order": "deny, allow", "acl-users-order": "allow-deny", "acl-users-allow": "a"}
     with pytest.raises(Unreadable, match="deny-allow or allow-deny"):
