@@ -106,7 +106,7 @@ def assemble(config: Config, known: Iterable[Fault] = ()) -> Parts:
     """
     parts, found = inspect(config)
     faults = sorted({*found, *known})
-    fatal = [f for f in faults if not f.warning and (f.path == config.file or f.key == "file")]
+    fatal = [f for f in faults if f.fatal or f.path == config.file and not f.warning]
     if fatal:
         raise ConfigError(fatal)
     for fault in faults:

@@ -67,13 +67,17 @@ class NoServer(Unavailable):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """Something wrong in a file: where it stands, and what would be right."""
+    """Something wrong in a file: where it stands, and what would be right.
+
+    A fatal one keeps a daemon from starting with this file; others cost only what they are about.
+    """
 
     path: Path
     line: int
     key: str
     message: str
     warning: bool = False
+    fatal: bool = False
 
     def __str__(self) -> str:
         prefix = "warning: " if self.warning else ""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-COMMENTS = ("#", ";")
+COMMENTS: Final = ("#", ";")
+
+# What has a bracket and no key before it was meant as a header, even if half of it is lost.
+_HEADER: Final = re.compile(
+    r"^(?P<indent>[^\S\n]*+)(?:\[(?:(?P<name>[^\n]+)\])?|[^\n=:#;\]]*+\])[^\n]*", re.MULTILINE
+)
+_CONTENT: Final = re.compile(r"^([^\S\n]*+)[^\s#;]", re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -21,14 +29,25 @@ class Block(NamedTuple):
 
 def blocks(text: str) -> Iterator[Block]:
     """Cut a file into its sections; the first block is what stands before any of them."""
-    text, start, line = "\n" + text, 0, 0
-    while start >= 0:
-        end = text.find("\n[", start)
-        piece = text[start : end if end >= 0 else None]
-        header, _, body = piece.partition("\n")
-        yield Block(header[1 : max(header.rfind("]"), 0)], line, body)
-        line += piece.count("\n") + 1
-        start = end + 1 if end >= 0 else -1
+    name, line, start = "", 0, 0
+    for header in _headers(text):
+        yield Block(name, line, text[start : max(start, header.start() - 1)])
+        line += text.count("\n", start, header.start()) + 1
+        name, start = header["name"] or "", header.end() + 1
+    yield Block(name, line, text[start:])
+
+
+def _headers(text: str) -> Iterator[re.Match[str]]:
+    """The lines that begin a section: all that are no deeper than every entry above them."""
+    seen, depth = 0, math.inf
+    for line in _HEADER.finditer(text):
+        indent = len(line["indent"])
+        if indent:
+            above = _CONTENT.findall(text, seen, line.start())
+            seen, depth = line.start(), min(depth, *map(len, above), math.inf)
+        if indent <= depth:
+            seen, depth = line.end(), math.inf
+            yield line
 
 
 def entries(body: str) -> Iterator[tuple[int, str]]:

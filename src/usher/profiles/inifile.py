@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import os
+import stat
 import threading
 import time
 from collections import deque
@@ -22,9 +23,13 @@ from usher.profiles.names import resolve
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.2
-LOOKS = 3
-"""So many times the file must look the same before it counts as written to the end."""
+LOOK_SECONDS = 0.1
+LOOKS = 8
+LOOKS_AT_ANOTHER = 3
+"""So many times the file must look the same before it counts as written to the end.
+
+Another file in its place is usually written before it is put there.
+"""
 
 RESOLVE_SECONDS = 300.0
 """So often the host names in client lists are looked up again."""
@@ -34,7 +39,7 @@ RESOLVE_PATIENCE_SECONDS = 10.0
 """So long such a look-up may take: before the first request, and beside the others."""
 
 Signature = tuple[int, ...]
-"""What changes when a file does."""
+"""What changes when a file does, its inode first; the inode alone while it has yet to be read."""
 
 WORK_SECONDS = 0.001
 REST_SECONDS = 0.0001
@@ -60,7 +65,7 @@ class IniFile:
         self._loader = Loader(path)
         self._reading = _Reading(Loaded(), Catalogue(()), frozenset())
         self._signature = _look(path)
-        self._unreadable: tuple[Fault, ...] = ()
+        self._refused: tuple[Fault, ...] = ()
         self._renewed = asyncio.Event()
         try:
             self._take(self._load())
@@ -81,8 +86,8 @@ class IniFile:
         return self._reading.servers
 
     def faults(self) -> Sequence[Fault]:
-        """Of the file as last read; the key ``file`` says that it could not be read at all."""
-        return self._unreadable or self._reading.loaded.faults
+        """Of the file as last read; the fatal ones say that it could not be taken at all."""
+        return self._refused or self._reading.loaded.faults
 
     async def run(self) -> None:
         """Watch the file, and keep the addresses of host names fresh."""
@@ -95,9 +100,12 @@ class IniFile:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             looks.append(await asyncio.to_thread(_look, self._path))
-            if looks[-1] != self._signature and looks.count(looks[-1]) == LOOKS:
+            same = looks[-1][:1] == self._signature[:1]
+            settled = looks.count(looks[-1]) >= (LOOKS if same else LOOKS_AT_ANOTHER)
+            if settled and looks[-1] != self._signature:
                 self._signature = looks[-1]
-                await self._reload(looks[-1])
+                looks.clear()
+                await self._reload(self._signature)
 
     async def _keep_resolved(self) -> None:
         while True:
@@ -132,13 +140,17 @@ class IniFile:
         return _Reading(loaded, catalogue, servers)
 
     def _take(self, reading: _Reading) -> None:
-        self._reading, self._unreadable = reading, ()
+        if not reading.loaded.whole:
+            self._refused = reading.loaded.faults
+            return
+        self._reading, self._refused = reading, ()
         self._renewed.set()
 
     def _keep(self, error: OSError) -> None:
-        """What was good stays."""
+        """What was good stays; the trouble may pass, so the file is read again."""
         message = f"cannot be read: {error.strerror or error}"
-        self._unreadable = (Fault(self._path, 1, "file", message),)
+        self._refused = (Fault(self._path, 1, "file", message, fatal=True),)
+        self._signature = self._signature[:1]
 
 
 class Breath:
@@ -168,7 +180,9 @@ def _look(path: Path) -> Signature:
 
 def _read(path: Path, settled: Signature) -> str:
     """The text as it stood while nobody wrote; bytes that are not UTF-8 become half surrogates."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+    with open(
+        path, encoding="utf-8-sig", errors="surrogateescape", opener=_without_waiting
+    ) as file:
         before = _signature(os.fstat(file.fileno()))
         text = file.read()
         if _signature(os.fstat(file.fileno())) != before or settled not in ((), before):
@@ -176,5 +190,14 @@ def _read(path: Path, settled: Signature) -> str:
     return text
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a regular file; anything else could keep its reader waiting for ever."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError("it is no regular file")
+
+
 def _signature(status: os.stat_result) -> Signature:
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size

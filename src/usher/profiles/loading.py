@@ -16,15 +16,20 @@ from usher.profiles.reading import BUILT_IN, Layer, make_profile, read_section
 from usher.profiles.statements import Note, Statement, is_text, printable, read_line
 
 DEFAULT = "DEFAULT"
+_CLOSED = "Until then the file is not taken"
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the file says: the good profiles, sorted, and what is wrong with the others."""
+    """What the file says: the good profiles, sorted, and what is wrong with the others.
+
+    When it is not whole, there are no profiles: nobody knows which rules they have lost.
+    """
 
     profiles: tuple[Profile, ...] = ()
     faults: tuple[Fault, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Loader:
         found = list(_paced(blocks(text), breathe))
         defaults = [block for block in found if block.name == DEFAULT]
         default = read_section(_statements(defaults))
-        wrong = _misplaced([block for block in found if block.name != DEFAULT])
+        lost = dict(_lost(found))
+        wrong = lost | _misplaced([b for b in found if b.name not in ("", DEFAULT)])
         named = [b for b in found if b.name not in ("", DEFAULT) and b.line not in wrong]
         known, inherited = self._known(defaults), {**BUILT_IN, **default.layer}
         ids = safe_ids([block.name for block in named])
@@ -64,12 +70,14 @@ class Loader:
             block.name: _read(block, ids[block.name], inherited, known.get(block.name))
             for block in _paced(named, breathe)
         }
-        notes = [(0, note) for note in default.notes]
-        notes += wrong.items()
+        notes = [*wrong.items(), *((0, note) for note in default.notes)]
         notes += [(b.line, note) for b in named for note in self._sections[b.name].notes]
         notes += _namesakes(named, self._sections)
+        faults = tuple(sorted(self._fault(*note) for note in notes))
+        if lost:
+            return Loaded(faults=faults, whole=False)
         profiles = [s.profile for _, s in sorted(self._sections.items()) if s.profile]
-        return Loaded(tuple(profiles), tuple(sorted(self._fault(*note) for note in notes)))
+        return Loaded(tuple(profiles), faults)
 
     def _known(self, defaults: Iterable[Block]) -> Mapping[str, _Section]:
         """The sections of the last time, unless they inherit something else now."""
@@ -78,7 +86,8 @@ class Loader:
         return self._sections if same else {}
 
     def _fault(self, line: int, note: Note) -> Fault:
-        return Fault(self._path, line + note.line or 1, note.key, note.message, note.warning)
+        at = line + note.line or 1
+        return Fault(self._path, at, note.key, note.message, note.warning, note.fatal)
 
 
 def _read(block: Block, name: str, inherited: Layer, before: _Section | None) -> _Section:
@@ -104,14 +113,22 @@ def _misplaced(found: Sequence[Block]) -> dict[int, Note]:
     return {line: note for line, note in notes if note}
 
 
+def _lost(found: Sequence[Block]) -> Iterator[tuple[int, Note]]:
+    """What may once have been [DEFAULT] and the rules for all, by the line of its header."""
+    for block in found:
+        if block.line and not block.name:
+            message = "the header cannot be read: write [name], and nothing before it"
+            yield block.line, Note(0, "[", f"{message}. {_CLOSED}", fatal=True)
+    for line, entry in entries(found[0].body):
+        message = "stands before the first [section]: write its header above it"
+        key = printable(split(entry)[0])
+        yield 0, Note(line, key, f"{message}. {_CLOSED}", fatal=True)
+        return
+    if len(found) == 1:
+        yield 0, Note(1, "[", f"there is no [section]: write one. {_CLOSED}")
+
+
 def _wrong(block: Block, count: int) -> Note | None:
-    if not block.line:
-        message = "stands before the first [section]: no profile has it"
-        for line, entry in entries(block.body):
-            return Note(line, printable(split(entry)[0]), message)
-        return None
-    if not block.name:
-        return Note(0, "[", "the header cannot be read: write [name]")
     if not is_text(block.name):
         return Note(0, printable(block.name), "is not UTF-8: save the file in that encoding")
     if count > 1:

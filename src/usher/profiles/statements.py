@@ -52,6 +52,7 @@ class Note:
     key: str
     message: str
     warning: bool = False
+    fatal: bool = False
 
 
 class Statement(NamedTuple):

@@ -17,6 +17,38 @@ def test_a_section_knows_the_line_of_its_header():
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" [a]\n x=1", ["a"]),
+        ("[a]\n  x=1\n  [b]", ["a", "b"]),
+        ("[a]\n  x=1\n [b]", ["a", "b"]),
+        ("[a]\n  x=1\n   [no section]", ["a"]),
+        ("[a]\n  # x=1\n\n   [b]", ["a", "b"]),
+        ("[a]\nx=1\n\n# y\n [no section]\n[b]", ["a", "b"]),
+        ("[a]\n  x=1\n y=2\n  [no section]\n [b]\n  [c]", ["a", "b", "c"]),
+        ("[a]\n\tx=1\n\t[b]\n\t\t[c]", ["a", "b", "c"]),
+    ],
+)
+def test_a_header_is_no_deeper_than_the_entries_above_it(text, expected):
+    judge = configparser.RawConfigParser()
+    judge.read_string(text)
+    assert [block.name for block in blocks(text)][1:] == expected == judge.sections()
+
+
+@pytest.mark.parametrize("line", ["[x", "[x)", "x]", "(x]", "\ufeff[x]", "  x [y]", "[]", "x] = 1"])
+def test_half_a_header_is_one_that_cannot_be_read(line):
+    assert [(block.name, block.line) for block in blocks(f"[a]\n{line}\nb = 1")][1:] == [
+        ("a", 1),
+        ("", 2),
+    ]
+
+
+@pytest.mark.parametrize("line", ["# [x]", " ; x]", "x = [y]", "x: y]", "x y", ""])
+def test_no_header_is_made_of_anything_else(line):
+    assert len([*blocks(f"[a]\n{line}\nb = 1")]) == 2
+
+
+@pytest.mark.parametrize(
     ("body", "expected"),
     [
         ("a = 1\nb=2", [(1, "a = 1"), (2, "b=2")]),
@@ -60,7 +92,9 @@ def test_what_configparser_accepts_is_read_as_it_does(pairs):
         judge.read_string(text)
     except configparser.Error:
         return
-    if judge.sections() == ["s"] and "\n[" not in text[1:]:
-        (block,) = [block for block in blocks(text) if block.name]
+    _, *found = blocks(text)
+    assert [block.name for block in found if block.name] == judge.sections()
+    if len(found) == 1:
+        (block,) = found
         expected = {key: value.strip() for key, value in judge["s"].items()}
         assert dict(split(entry) for _, entry in entries(block.body)) == expected

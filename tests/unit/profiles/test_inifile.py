@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from contextlib import asynccontextmanager
@@ -123,6 +124,131 @@ async def test_a_file_that_is_being_written_is_never_live(file):
                 seen.add(len(await shown(source)))
         await comes_to_show(source, [f"p{i:03}" for i in range(300)])
         assert seen == {1}
+
+
+async def test_a_file_that_is_written_with_pauses_is_not_taken_in_between(file, monkeypatch):
+    looks = 0
+
+    def look(path):
+        nonlocal looks
+        looks += 1
+        if looks % (inifile.LOOKS - 1) == 0 and looks < 60:
+            with path.open("a") as half:
+                half.write("# more\n")
+        return real(path)
+
+    real = inifile._look
+    async with watched(file) as source:
+        monkeypatch.setattr(inifile, "_look", look)
+        file.write_text("[b]\n")
+        await comes_to_show(source, ["b"])
+        assert looks > 60
+
+
+async def test_another_file_in_its_place_is_sooner_live_than_one_that_is_written_to(file, tmp_path):
+    looks = []
+    async with watched(file) as source:
+        for name in ("b", "c"):
+            before = await source.profiles(ALICE)
+            (tmp_path / "new").write_text(f"[{name}]\n")
+            if name == "b":
+                os.replace(tmp_path / "new", file)
+            else:
+                file.write_text("[c]\n")
+            looks.append(0)
+            while await source.profiles(ALICE) is before:
+                looks[-1] += 1
+                await asyncio.sleep(inifile.LOOK_SECONDS)
+    assert looks[0] < looks[1]
+
+
+BROKEN = {
+    "a lost end": "[DEFAULT\nacl-users-allow = bob\n[a]\n[b]\n",
+    "another bracket": "[DEFAULT)\nacl-users-allow = bob\n[a]\n[b]\n",
+    "a lost beginning": "[b]\nDEFAULT]\nacl-users-allow = bob\n[a]\n",
+    "two byte order marks": "\ufeff\ufeff[DEFAULT]\nacl-users-allow = bob\n[a]\n[b]\n",
+    "a lost header": "acl-users-allow = bob\n[a]\n[b]\n",
+    "nothing": "",
+    "a comment alone": "# soon\n",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+async def test_a_file_that_may_have_lost_its_rules_opens_nothing(file, caplog, text):
+    file.write_text("[DEFAULT]\nacl-users-allow = bob\n[secret]\n[open]\nacl-users-allow = alice\n")
+    async with watched(file) as source:
+        file.write_text(text, encoding="utf-8")
+        await comes_to_say(source, "not taken")
+        assert await shown(source) == ["open"]
+        file.write_text("[c]\n")
+        await comes_to_show(source, ["c"])
+    assert source.faults() == ()
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+async def test_such_a_file_offers_nothing_at_the_start_until_it_is_mended(file, text):
+    file.write_text(text, encoding="utf-8")
+    async with watched(file) as source:
+        (fault,) = source.faults()
+        assert "not taken" in fault.message and await shown(source) == []
+        file.write_text("[a]\n")
+        await comes_to_show(source, ["a"])
+
+
+async def test_a_trouble_that_passes_loses_no_change(file, monkeypatch, caplog):
+    trouble = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.EIO, "I/O error")] * 2
+    opening = os.open
+
+    def fail(*arguments):
+        if trouble:
+            raise trouble.pop()
+        return opening(*arguments)
+
+    async with watched(file) as source:
+        monkeypatch.setattr(os, "open", fail)
+        file.write_text("[b]\n")
+        await comes_to_show(source, ["b"])
+    assert source.faults() == () and not trouble
+    assert "Too many open files" in caplog.text
+
+
+async def test_a_lasting_trouble_is_logged_once(file, monkeypatch, caplog):
+    tries = 0
+
+    def fail(*_):
+        nonlocal tries
+        tries += 1
+        raise OSError(errno.EIO, "I/O error")
+
+    async with watched(file), asyncio.timeout(5):
+        monkeypatch.setattr(os, "open", fail)
+        file.write_text("[b]\n")
+        while tries < 3:
+            await asyncio.sleep(0.001)
+    assert len(caplog.messages) == 1
+
+
+async def test_a_file_that_was_away_for_a_moment_is_no_fault(file, tmp_path):
+    async with watched(file) as source:
+        file.rename(tmp_path / "away")
+        await comes_to_say(source, "No such file")
+        (tmp_path / "away").rename(file)
+        async with asyncio.timeout(5):
+            while source.faults():
+                await asyncio.sleep(0.001)
+        assert await shown(source) == ["a"]
+
+
+async def test_a_pipe_in_its_place_keeps_nobody_waiting(file, tmp_path):
+    async with watched(file) as source:
+        file.unlink()
+        os.mkfifo(file)
+        await comes_to_say(source, "no regular file")
+        assert await shown(source) == ["a"]
+        file.unlink()
+        file.write_text("[b]\n")
+        await comes_to_show(source, ["b"])
 
 
 async def test_a_file_that_changes_while_it_is_read_is_not_taken(file):

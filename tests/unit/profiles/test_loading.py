@@ -125,14 +125,56 @@ def test_two_sections_of_one_name_are_both_left_out():
     assert [(fault.line, fault.key) for fault in loaded.faults] == [(1, "[a]"), (3, "[a]")]
 
 
+def test_a_section_whose_name_cannot_be_read_hurts_nobody_else():
+    loaded = load("[a]\n[\udcff]\n")
+    assert [profile.id for profile in loaded.profiles] == ["a"]
+    assert [fault.line for fault in loaded.faults] == [2]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("\nx = 1\n[a]\n", 2), ("[a]\n[b\n", 2), ("[a]\n[]\nx = 1", 2), ("[a]\n[\udcff]", 2)],
+    [
+        ("\nx = 1\n[a]\n", 2),
+        (" x = 1\n  [DEFAULT]\n[a]", 1),
+        ("[a]\n[b\n", 2),
+        ("[a]\n[]\nx = 1", 2),
+        ("[a]\n[DEFAULT)\n", 2),
+        ("[a]\nDEFAULT]\n", 2),
+        ("[a]\n  x[DEFAULT]\n", 2),
+        ("[a]\n\ufeff[DEFAULT]\n", 2),
+        ("", 1),
+        ("# a\n", 1),
+    ],
 )
-def test_what_is_in_no_section_is_a_fault_and_hurts_nobody(text, line):
+def test_what_may_have_been_the_defaults_spoils_the_file_as_a_whole(text, line):
     loaded = load(text)
-    assert [profile.id for profile in loaded.profiles] == ["a"]
-    assert [fault.line for fault in loaded.faults] == [line]
+    assert (loaded.profiles, loaded.whole) == ((), False)
+    (fault,) = [fault for fault in loaded.faults if "not taken" in fault.message]
+    assert fault.line == line and not fault.warning
+    assert fault.fatal == ("]" in text)
+
+
+def test_a_file_that_is_not_whole_still_tells_all_its_faults():
+    assert [fault.line for fault in load("x\n[a]\nwidth = x\n[b\n[c]\n[c]\n").faults] == [
+        1,
+        3,
+        4,
+        5,
+        6,
+    ]
+
+
+def test_an_indented_file_is_as_good_as_any():
+    loaded = load("  [DEFAULT]\n  acl-users-allow = x\n  [a]\n    host = h\n    [b]\n")
+    assert [(p.id, p.access.users.allow) for p in loaded.profiles] == [("a", {"x"}), ("b", {"x"})]
+
+
+@pytest.mark.parametrize("verb", ["allow", "deny"])
+@pytest.mark.parametrize("whom", ["users", "groups", "clients"])
+def test_a_list_of_nothing_but_commas_lets_nobody_pass(whom, verb):
+    loaded = load(f"[a]\nacl-{whom}-{verb} = , ,\n")
+    assert getattr(loaded.profiles[0].access, whom).broken
+    assert "nobody passes" in loaded.faults[0].message
 
 
 def test_every_fault_is_told_in_one_run():
