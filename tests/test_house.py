@@ -105,3 +105,10 @@ def test_everybody_imports_downwards_only():
     lint = Path(sys.executable).with_name("lint-imports")
     ended = subprocess.run([lint, "--no-cache"], cwd=HOUSE, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
+
+
+@every_source
+def test_no_wire_awaits(path: Path):
+    waiting = ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith
+    if path.parent.name == "wire":
+        assert not [node for node in ast.walk(tree_of(path)) if isinstance(node, waiting)]
