@@ -13,11 +13,13 @@ _LABEL: Final = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _BYTE: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _HOST: Final = rf"(?:(?:{_BYTE}\.){{3}}{_BYTE}|(?:{_LABEL}\.)*(?![0-9]+\b){_LABEL}\.?)"
 _IPV6: Final = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
-_PLACE: Final = rf"(?:({_HOST})|\[({_IPV6})\])(?::([0-9]+))?|({_IPV6})"
+_PORT: Final = r"\s*:\s*\+?([0-9]+)"
+_PLACE: Final = rf"(?:({_HOST})|\[({_IPV6})\])(?:{_PORT})?|({_IPV6})"
 _FORMS: Final = "write name, name (address) or name (address:port)"
 
 _host: Final = re.compile(_HOST).fullmatch
 _place: Final = re.compile(_PLACE).fullmatch
+_port: Final = re.compile(rf"[^:]*?{_PORT}").fullmatch
 _item: Final = re.compile(rf"({_HOST})(?:\s*\(\s*(.*?)\s*\))?").fullmatch
 
 
@@ -49,7 +51,9 @@ def read_host(item: str, port: int) -> Host:
     try:
         return Host(Server(name, *read_place(place or name, port)))
     except NoAddress as error:
-        return Host(Server(name, name, port), f"{error}: {name!r} itself is used as its address")
+        doubt = f"{error}: {name!r} itself is used as its address"
+        found = _port(place)
+        return Host(Server(name, *read_place(f"{name}:{found[1] if found else port}", port)), doubt)
 
 
 class NoAddress(ValueError):
