@@ -14,6 +14,8 @@ from usher.model import Address
 
 log = logging.getLogger(__name__)
 
+_GONE = (socket.EAI_NONAME, socket.EAI_NODATA)
+
 AT_ONCE = 4
 """So many look-ups run at the same time."""
 
@@ -21,7 +23,10 @@ AT_ONCE = 4
 def resolve(
     names: Collection[str], before: Mapping[str, Collection[Address]], seconds: float
 ) -> Mapping[str, Collection[Address]]:
-    """The addresses of the names; those of ``before`` for whom nobody tells in so many seconds."""
+    """The addresses of the names; those of ``before`` for whom nobody tells in so many seconds.
+
+    A name that is known to have no address any more has none.
+    """
     waiting, found = deque(names), {name: before[name] for name in names if name in before}
 
     def ask() -> None:
@@ -32,6 +37,8 @@ def resolve(
             except IndexError:
                 return
             except (OSError, UnicodeError) as error:
+                if getattr(error, "errno", None) in _GONE:
+                    found.pop(name, None)
                 log.warning("the client list entry %s cannot be resolved: %s", name, error)
 
     # Threads that nobody has to wait for: a look-up cannot be broken off.
@@ -41,6 +48,7 @@ def resolve(
     end = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
+    waiting.clear()
     return dict(found)
 
 
