@@ -9,7 +9,8 @@ from itertools import count
 from typing import Final
 from unicodedata import normalize
 
-_SAFE: Final = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
+LONGEST: Final = 200
+_SAFE: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{LONGEST}}}", re.ASCII)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._~]+", re.ASCII)
 
 # X2Go Client does not show the one; the other means "no section" to its INI reader.

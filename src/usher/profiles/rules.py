@@ -14,7 +14,8 @@ ANY_ORDER: Final = "acl-any-order"
 ORDERS: Final = ("deny-allow", "allow-deny")
 WHOM: Final = ("users", "groups", "clients")
 _KEYS: Final = {who: (f"acl-{who}-allow", f"acl-{who}-deny", f"acl-{who}-order") for who in WHOM}
-ACL_KEYS: Final = frozenset([ANY_ORDER, *(key for keys in _KEYS.values() for key in keys)])
+LISTS: Final = frozenset(key for *lists, _ in _KEYS.values() for key in lists)
+ACL_KEYS: Final = LISTS | {ANY_ORDER, *(order for *_, order in _KEYS.values())}
 _OPEN: Final = Access()
 
 

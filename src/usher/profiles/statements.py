@@ -14,7 +14,7 @@ from usher.model import Option
 from usher.options import KEYS
 from usher.profiles.hosts import read_hosts
 from usher.profiles.ini import split
-from usher.profiles.rules import ACL_KEYS, ANY_ORDER, Unreadable, check
+from usher.profiles.rules import ACL_KEYS, ANY_ORDER, LISTS, Unreadable, check
 from usher.profiles.values import doubts, read_value, suggest
 from usher.qsettings import is_quoted, unquote
 
@@ -29,6 +29,7 @@ BROKER_KEYS: Final = (
     "broker-use-load-checker",
 )
 _HONOURED: Final = "holds here, as it did not with earlier brokers: see usher why"
+_TAKEN: Final = "is taken away, and nobody is kept out by it: write ALL to the deny list to close"
 _OURS: Final = frozenset(["status", "running", "suspended"])
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 _HALF: Final = re.compile("[\ud800-\udfff]")
@@ -78,7 +79,7 @@ def read_entry(key: str, text: str | None, *, literal: bool = False) -> Statemen
         if not is_text(text):
             raise ValueError("is not UTF-8: save the file in that encoding")
         if text == NOT_SET:
-            return Statement(key, Use.NOTHING)
+            return _doubtful(key, Use.NOTHING, "", *([_TAKEN] if key in LISTS else []))
         read = _READERS.get(key.partition("-")[0].lower(), _option)
         return read(sys.intern(key), text, literal)
     except ValueError as error:

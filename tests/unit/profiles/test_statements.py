@@ -80,6 +80,8 @@ def test_a_bad_line_spoils_the_profile_and_says_what_would_be_right(line, hint):
         ("Broker-agent-query-mode = NONE", "did you mean 'broker-agent-query-mode'?"),
         ("status = R", "set by the broker"),
         ("running = 1", "set by the broker"),
+        ("acl-users-allow = not-set", "nobody is kept out"),
+        ("acl-clients-deny = not-set", "nobody is kept out"),
     ],
 )
 def test_a_doubtful_line_is_a_warning_and_spoils_nothing(line, hint):
