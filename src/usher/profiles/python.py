@@ -9,11 +9,10 @@ import sys
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from usher.access import Catalogue
 from usher.errors import AuthFailed
@@ -25,7 +24,12 @@ from usher.profiles.statements import NOT_SET, Note, Statement, read_entry, spoi
 
 log = logging.getLogger(__name__)
 
-REMEMBERED_USERS = 1024
+REMEMBERED = 1024
+"""So many users, servers and faults are known again, the latest of each."""
+
+_Listed = Mapping[str, Mapping[object, object]]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 _BELOW = {key: statement for key, statement in BUILT_IN.items() if key != "host"}
 
 
@@ -33,7 +37,7 @@ _BELOW = {key: statement for key, statement in BUILT_IN.items() if key != "host"
 class _Offer:
     """What the file last offered a user, and what that means."""
 
-    listed: Mapping[str, Mapping[str, Any]]
+    listed: _Listed
     catalogue: Catalogue
 
 
@@ -50,8 +54,8 @@ class PythonFile:
         self._path = path
         self._module = _import(path)
         self._offers: OrderedDict[str, _Offer] = OrderedDict()
-        self._servers: set[Server] = set()
-        self._noted: set[tuple[str, Note]] = set()
+        self._servers: OrderedDict[Server, None] = OrderedDict()
+        self._noted: OrderedDict[tuple[str, Note], None] = OrderedDict()
         if hasattr(self._module, "check_access"):
             # Only then: the attribute is what makes it fit the port Authenticator.
             self.authenticate = self._authenticate
@@ -61,11 +65,8 @@ class PythonFile:
         listed = await _call(self._module.list_profiles, user.name)
         offer = self._offers.get(user.name)
         if offer is None or offer.listed != listed:
-            offer = self._read(listed)
-        self._offers[user.name] = offer
-        self._offers.move_to_end(user.name)
-        if len(self._offers) > REMEMBERED_USERS:
-            self._offers.popitem(last=False)
+            offer = await asyncio.to_thread(self._read, self._snapshot(listed))
+        _remember(self._offers, user.name, offer)
         return offer.catalogue
 
     async def servers(self, profile: Profile, user: User) -> Sequence[Server]:
@@ -74,11 +75,11 @@ class PythonFile:
         if said is None:
             return ()
         server = _server(said, int(str(profile.options.get("sshport", 22))))
-        self._servers.add(server)
+        _remember(self._servers, server, None)
         return (server,)
 
     def known_servers(self) -> Collection[Server]:
-        """Those that ``select_profile`` has named so far."""
+        """Those that ``select_profile`` has named lately."""
         return frozenset(self._servers)
 
     async def _authenticate(self, credential: Credential, client: Client) -> str:
@@ -90,22 +91,39 @@ class PythonFile:
             raise AuthFailed(detail=f"{self._path.name} said {answer!r}")
         return credential.username
 
-    def _read(self, listed: Any) -> _Offer:
+    def _snapshot(self, listed: Any) -> _Listed:
+        """What was given, as it is now: the program may go on changing it."""
         if not isinstance(listed, dict) or not all(
             isinstance(sid, str) and isinstance(keys, dict) for sid, keys in listed.items()
         ):
             raise TypeError(f"{self._path}: list_profiles must return {{sid: {{key: value}}}}")
+        return {sid: {key: _copy(value) for key, value in listed[sid].items()} for sid in listed}
+
+    def _read(self, listed: _Listed) -> _Offer:
         ids = safe_ids(listed)
         found = [self._profile(ids[sid], sid, listed[sid]) for sid in sorted(listed)]
-        return _Offer(deepcopy(listed), Catalogue([profile for profile in found if profile]))
+        return _Offer(listed, Catalogue([profile for profile in found if profile]))
 
     def _profile(self, name: str, sid: str, keys: Mapping[object, object]) -> Profile | None:
         reading = read_section((0, _statement(key, value)) for key, value in keys.items())
         for note in reading.notes:
-            if (sid, note) not in self._noted:
-                self._noted.add((sid, note))
+            known = (sid, note) in self._noted
+            _remember(self._noted, (sid, note), None)
+            if not known:
                 log.warning("%s: %r: %s: %s", self._path, sid, note.key, note.message)
         return make_profile(name, sid, {**_BELOW, **reading.layer})
+
+
+def _remember(memory: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Put it last, and let the first go when there are too many."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)
+
+
+def _copy(value: object) -> object:
+    return [*value] if isinstance(value, list) else value
 
 
 def _statement(key: object, value: object) -> Statement:

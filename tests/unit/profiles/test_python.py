@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from usher.errors import AuthFailed
@@ -137,6 +139,27 @@ async def test_a_list_that_is_changed_in_place_is_noticed(backend):
     assert await source.profiles(ALICE) is not before
 
 
+async def test_a_value_that_is_changed_in_place_is_noticed(backend):
+    source = backend("it = {'a': {'applications': []}}\n" + lists("it"))
+    before = await source.profiles(ALICE)
+    source._module.it["a"]["applications"].append("X")
+    assert (await source.profiles(ALICE)) is not before
+    source._module.it["a"]["name"] = "x"
+    (profile,) = await profiles(source)
+    assert (profile.name, profile.options["applications"]) == ("x", ("X",))
+
+
+async def test_a_long_list_is_read_beside_the_loop(backend, monkeypatch):
+    readers = []
+    source = backend(REST.replace("def list", "async def list"))
+    monkeypatch.setattr(
+        "usher.profiles.python.safe_ids",
+        lambda names: readers.append(threading.current_thread()) or {name: name for name in names},
+    )
+    assert await profiles(source)
+    assert readers and threading.main_thread() not in readers
+
+
 def test_without_check_access_it_is_no_authenticator(backend):
     assert not isinstance(backend(REST), Authenticator)
     assert isinstance(backend(checks("True")), Authenticator)
@@ -167,8 +190,25 @@ async def test_functions_may_be_async(backend):
 
 
 async def test_users_come_and_go_and_the_memory_stays(backend, monkeypatch):
-    monkeypatch.setattr("usher.profiles.python.REMEMBERED_USERS", 2)
+    monkeypatch.setattr("usher.profiles.python.REMEMBERED", 2)
     source = backend(REST)
     for name in "abcd":
         await source.profiles(User(name))
     assert list(source._offers) == ["c", "d"]
+
+
+async def test_servers_come_and_go_and_the_memory_stays(backend, monkeypatch):
+    monkeypatch.setattr("usher.profiles.python.REMEMBERED", 2)
+    source = backend(selects("user"))
+    (profile,) = await profiles(source)
+    for name in "abcac":
+        await source.servers(profile, User(name))
+    assert {server.name for server in source.known_servers()} == {"a", "c"}
+
+
+async def test_faults_come_and_go_and_the_memory_stays(backend, monkeypatch, caplog):
+    monkeypatch.setattr("usher.profiles.python.REMEMBERED", 2)
+    source = backend(lists("{user: {'width': 'x'}}"))
+    for name in "abcd":
+        await source.profiles(User(name))
+    assert len(source._noted) == 2 and len(caplog.messages) == 4
