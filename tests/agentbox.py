@@ -17,6 +17,29 @@ from typing import Any
 PYTHON = os.environ.get("AGENT_PYTHON", sys.executable)
 SOURCE = Path(__file__).parents[1] / "packaging" / "agent" / "usher-agent"
 
+HOST = os.uname().nodename
+SQLITE = (
+    f"402|alice-50-1795414336_stRxterm_dp24|50|{HOST}|R|2026-11-23T06:12:16"
+    "|a801225b037d5981104c25ae6193fb0d|10.91.0.3|56110|56111|2026-11-23T06:12:18|alice|3|56112|-1|-1"
+)
+POSTGRESQL = "|".join(SQLITE.replace("alice", "bob").split("|")[:14])
+ALICE: dict[str, Any] = {
+    "agent_pid": 402,
+    "id": "alice-50-1795414336_stRxterm_dp24",
+    "display": 50,
+    "server": HOST,
+    "state": "R",
+    "started": "2026-11-23T06:12:16",
+    "cookie": "a801225b037d5981104c25ae6193fb0d",
+    "client": "10.91.0.3",
+    "graphics_port": 56110,
+    "sound_port": 56111,
+    "last": "2026-11-23T06:12:18",
+    "user": "alice",
+    "age": 3,
+    "fs_port": 56112,
+}
+
 # The agent takes nothing from its environment or arguments, so a test changes its constants.
 DRIVER = """\
 import sys, types
@@ -179,3 +202,27 @@ class Sandbox:
         )
         script.write_text(text)
         return [PYTHON, "-I", str(script)]
+
+
+USER = "daemon"
+"""A system account that every machine has: whose keys the tests write."""
+
+
+def public(key: Path) -> str:
+    return key.with_suffix(".pub").read_text().strip()
+
+
+def wish(key: str, **other: object) -> dict[str, Any]:
+    return {
+        "verb": "authorize",
+        "user": USER,
+        "key": key,
+        "seconds": 60,
+        "from": "127.0.0.1",
+        "permitopen": "localhost:*",
+        "pty": False,
+    } | other
+
+
+def lines(sandbox: Sandbox) -> list[str]:
+    return (sandbox.keys / USER).read_text().splitlines()

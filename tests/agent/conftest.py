@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -18,10 +20,20 @@ def agent() -> ModuleType:
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Sandbox:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+def sandbox() -> Iterator[Sandbox]:
+    with TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
         folder.chmod(0o755)  # a session's owner has to reach the tools
-    return Sandbox(tmp_path)
+        yield Sandbox(folder)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key as the broker makes it: RSA, in PEM."""
+    path = tmp_path_factory.mktemp("key") / "id_rsa"
+    make = ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "", "-C", "one-time"]
+    subprocess.run([*make, "-f", str(path)], check=True)
+    return path
 
 
 @pytest.fixture

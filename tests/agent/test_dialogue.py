@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pwd
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from agentbox import Dialogue, Sandbox
+from agentbox import ALICE, HOST, POSTGRESQL, SQLITE, Dialogue, Sandbox
 
 Start = Callable[..., Dialogue]
-
-HOST = os.uname().nodename
-SQLITE = (
-    f"402|alice-50-1795414336_stRxterm_dp24|50|{HOST}|R|2026-11-23T06:12:16"
-    "|a801225b037d5981104c25ae6193fb0d|10.91.0.3|56110|56111|2026-11-23T06:12:18|alice|3|56112|-1|-1"
-)
-POSTGRESQL = "|".join(SQLITE.replace("alice", "bob").split("|")[:14])
-ALICE = {
-    "agent_pid": 402,
-    "id": "alice-50-1795414336_stRxterm_dp24",
-    "display": 50,
-    "server": HOST,
-    "state": "R",
-    "started": "2026-11-23T06:12:16",
-    "cookie": "a801225b037d5981104c25ae6193fb0d",
-    "client": "10.91.0.3",
-    "graphics_port": 56110,
-    "sound_port": 56111,
-    "last": "2026-11-23T06:12:18",
-    "user": "alice",
-    "age": 3,
-    "fs_port": 56112,
-}
 
 
 def test_it_greets_reports_load_and_lists_the_sessions(sandbox: Sandbox, start: Start) -> None:
@@ -277,91 +251,3 @@ def test_a_pipe_where_a_state_should_be_stops_nobody(sandbox: Sandbox, start: St
     state.unlink()
     os.mkfifo(state)
     assert start("Root").event("sessions")["sessions"][0]["state"] == "R"
-
-
-# ── suspending and terminating ───────────────────────────────────────────────────────────────────
-
-OWNER = pwd.getpwnam("daemon")
-OWNED = SQLITE.replace("alice", "daemon")
-OWNED_ID = ALICE["id"].replace("alice", "daemon")
-
-
-@pytest.mark.parametrize("verb", ["suspend", "terminate"])
-@pytest.mark.usefixtures("as_root")
-def test_a_session_is_ended_as_its_owner(sandbox: Sandbox, start: Start, verb: str) -> None:
-    sandbox.session(OWNED)
-    broker = start()
-    broker.event("sessions")
-    assert broker.ask(verb=verb, session=OWNED_ID)["ok"]
-    assert sandbox.calls.read_text() == f"{OWNER.pw_uid} {OWNER.pw_dir} {OWNED_ID}\n"
-
-
-@pytest.mark.usefixtures("as_root")
-def test_load_and_answers_go_on_while_a_session_is_suspended(
-    sandbox: Sandbox, start: Start
-) -> None:
-    gate = sandbox.folder / "gate"
-    os.mkfifo(gate, 0o644)
-    sandbox.tool.write_text(f"#!/bin/sh\nread line < '{gate}'\n")
-    sandbox.settings["LOAD_SECONDS"] = 0.2
-    sandbox.session(OWNED)
-    broker = start()
-    broker.event("sessions")
-    broker.write(json.dumps({"id": 99, "verb": "suspend", "session": OWNED_ID}).encode())
-    for _ in range(3):
-        broker.event("load")
-        assert broker.ask(verb="ping")["ok"]
-    gate.write_text("go\n")
-    assert broker.hear(lambda message: message.get("id") == 99)["ok"]
-
-
-@pytest.mark.parametrize(
-    ("script", "why"),
-    [("exit 3", "ended with 3"), ("exec sleep 100", "ended with -9")],
-    ids=["fails", "hangs"],
-)
-@pytest.mark.usefixtures("as_root")
-def test_a_tool_that_fails_or_hangs_is_told(
-    sandbox: Sandbox, start: Start, script: str, why: str
-) -> None:
-    sandbox.tool.write_text(f"#!/bin/sh\n{script}\n")
-    sandbox.settings["TOOL_SECONDS"] = 3
-    sandbox.session(OWNED)
-    agent = start("Root")
-    agent.event("sessions")
-    answer = agent.ask(verb="suspend", session=OWNED_ID)
-    assert not answer["ok"]
-    assert why in answer["error"]
-
-
-def test_a_missing_tool_is_told(sandbox: Sandbox, start: Start) -> None:
-    sandbox.settings["TOOLS"] = {"suspend": "/nonexistent/x2gosuspend-session"}
-    sandbox.session(OWNED)
-    agent = start("Root")
-    agent.event("sessions")
-    assert "nonexistent" in agent.ask(verb="suspend", session=OWNED_ID)["error"]
-
-
-def test_only_a_session_of_this_host_is_touched(sandbox: Sandbox, start: Start) -> None:
-    sandbox.session(OWNED.replace(f"|{HOST}|", "|elsewhere|"))
-    agent = start("Root")
-    agent.event("sessions")
-    answer = agent.ask(verb="terminate", session=OWNED_ID)
-    assert answer["error"] == "There is no such session here."
-    assert not sandbox.calls.read_text()
-
-
-@pytest.mark.parametrize(
-    ("owner", "rules"),
-    [("root", ""), ("daemon", "deny_users = daemon"), ("daemon", "verbs = authorize withdraw")],
-)
-def test_the_owner_and_the_verb_have_to_be_permitted(
-    sandbox: Sandbox, start: Start, owner: str, rules: str
-) -> None:
-    sandbox.rules(rules)
-    sandbox.session(OWNED.replace("daemon", owner))
-    agent = start("Root")
-    agent.event("sessions")
-    request: dict[str, Any] = {"verb": "suspend", "session": OWNED_ID.replace("daemon", owner)}
-    assert not agent.ask(**request)["ok"]
-    assert not sandbox.calls.read_text()
