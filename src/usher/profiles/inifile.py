@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
 LOOKS = 8
-LOOKS_AT_ANOTHER = 3
+LOOKS_AT_ANOTHER = 2
 """So many times the file must look the same before it counts as written to the end.
 
 Another file in its place is usually written before it is put there.
