@@ -224,8 +224,9 @@ def test_that_sessions_grow_older_is_no_news(sandbox: Sandbox, start: Start) -> 
     sandbox.session(SQLITE)
     agent = start("Root")
     assert agent.event("sessions")["sessions"] == [ALICE]
-    sandbox.listing.write_text("")
-    sandbox.session(SQLITE.replace("|3|", "|4711|"))
+    older = sandbox.folder / "older"
+    older.write_text(SQLITE.replace("|3|", "|4711|") + "\n")
+    older.replace(sandbox.listing)  # at one stroke: no listing must come upon half of it
     listed_again(sandbox, agent, 1)
     sandbox.session(POSTGRESQL)
     agent.hear(lambda message: len(message.get("sessions", ())) == 2)
