@@ -172,10 +172,16 @@ class Sandbox:
 
     def session(self, line: str, state: str = "") -> None:
         """Put a session into the database, and the word of its process into its state file."""
-        self.listing.write_text(self.listing.read_text() + line + "\n")
+        self.list(self.listing.read_text() + line + "\n")
         if state:
             self.state(line, state)
         self.changed()
+
+    def list(self, text: str) -> None:
+        """At one stroke: nobody who lists comes upon half of it."""
+        draft = self.folder / "draft"
+        draft.write_text(text)
+        draft.replace(self.listing)
 
     def state(self, line: str, state: str) -> None:
         fields = line.split("|")

@@ -224,9 +224,8 @@ def test_that_sessions_grow_older_is_no_news(sandbox: Sandbox, start: Start) -> 
     sandbox.session(SQLITE)
     agent = start("Root")
     assert agent.event("sessions")["sessions"] == [ALICE]
-    older = sandbox.folder / "older"
-    older.write_text(SQLITE.replace("|3|", "|4711|") + "\n")
-    older.replace(sandbox.listing)  # at one stroke: no listing must come upon half of it
+    sandbox.list(SQLITE.replace("|3|", "|4711|") + "\n")
+    sandbox.changed()
     listed_again(sandbox, agent, 1)
     sandbox.session(POSTGRESQL)
     agent.hear(lambda message: len(message.get("sessions", ())) == 2)
