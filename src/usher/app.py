@@ -35,6 +35,7 @@ from usher.ports import Worker
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
+REVOCATION_SECONDS = 2.0
 THREAD_SECONDS = 1.0
 
 LASTING = ("http", "socket", "store", "audit")
@@ -60,7 +61,7 @@ class Daemon:
         with blamed(config, Audit, "path"):
             self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
         self._listeners = [hears for hears in (self._audit, listener) if hears]
-        self._broker = self._make_broker()
+        self._broker = self._make_broker(self._parts)
         with blamed(config, Http, "certificate"):
             self._tls = _certificate(self._parts)
         self._stop = asyncio.Event()
@@ -74,7 +75,7 @@ class Daemon:
         """Serve until SIGTERM or SIGINT. Raises ConfigError when it cannot listen."""
         _allow_many_connections()
         _collect_rarely()
-        self._revoked.update(await self._parts.store.revocations())
+        await self._read_revocations()
         http, unix = self._http_server(), self._unix_socket()
         with blamed(self._config, Socket, "path"):
             await unix.listen()
@@ -83,6 +84,7 @@ class Daemon:
         self._heed_signals()
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._live())]
+            background.append(tasks.create_task(self._keep_revocations()))
             background += [tasks.create_task(_keep(w)) for w in (self._audit, self._tls) if w]
             announce([url])
             await asyncio.gather(http.run_until(self._stop), unix.run_until(self._stop))
@@ -119,16 +121,15 @@ class Daemon:
         for name in LASTING:
             if config.table(name).values != self._config.table(name).values:
                 log.warning("[%s] changes at the next start only", name)
-        self._parts = replace(parts, store=self._parts.store)
-        self._broker = self._make_broker()
+        parts = replace(parts, store=self._parts.store)
+        self._parts, self._broker = parts, self._make_broker(parts)
         log.info("%s was read again", self._config.file)
 
     def _workers(self) -> Iterator[Worker]:
         yield Monitor(self._parts.agent, self._farm, self._parts.profiles)
         yield from (part for part in self._parts.plugins() if isinstance(part, Worker))
 
-    def _make_broker(self) -> Broker:
-        parts = self._parts
+    def _make_broker(self, parts: Parts) -> Broker:
         return Broker(
             authenticator=parts.authenticator,
             directory=parts.directory,
@@ -170,6 +171,18 @@ class Daemon:
         self._revoked[username] = now
         return f"{username} has to log in again.\n"
 
+    async def _read_revocations(self) -> None:
+        self._revoked.update(await self._parts.store.revocations())
+
+    async def _keep_revocations(self) -> None:
+        """Several daemons may share a store: what one was told holds for all."""
+        while True:
+            await asyncio.sleep(REVOCATION_SECONDS)
+            try:
+                await self._read_revocations()
+            except OSError as error:
+                log.warning("the revocations cannot be read: %s", error)
+
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
@@ -179,14 +192,17 @@ class Daemon:
 
 def serve(config: Config, announce: Announce, listener: Listener | None = None) -> None:
     """Run a daemon as this process until SIGTERM or SIGINT. Raises ConfigError and OSError."""
-    uvloop.run(_serve(Daemon(config, listener), announce))
-
-
-async def _serve(daemon: Daemon, announce: Announce) -> None:
-    await daemon.run(announce)
+    # Whoever asks to reload while we begin is served by the beginning.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Python waits for its threads for ever, and one may have asked somebody who never answers.
     end = threading.Timer(THREAD_SECONDS, os._exit, [0])
     end.daemon = True
+    uvloop.run(_serve(Daemon(config, listener), announce, end))
+    end.cancel()
+
+
+async def _serve(daemon: Daemon, announce: Announce, end: threading.Timer) -> None:
+    await daemon.run(announce)
     end.start()
 
 

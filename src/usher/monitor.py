@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 2.0
 PATIENCE_SECONDS = 2.0
+AT_ONCE = 64
 
 
 class KnowsServers(Protocol):
@@ -40,7 +41,10 @@ class Monitor:
 
     async def look(self) -> None:
         """Ask every server once; one that does not answer in time counts as silent."""
-        await asyncio.gather(*(self._ask(server) for server in self._source.known_servers()))
+        servers = list(self._source.known_servers())
+        for first in range(0, len(servers), AT_ONCE):
+            await asyncio.gather(*map(self._ask, servers[first : first + AT_ONCE]))
+            await asyncio.sleep(0)  # clients are between one lot and the next
 
     async def _ask(self, server: Server) -> None:
         try:

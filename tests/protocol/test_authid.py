@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from daemon import Answer, Daemon, running
+from daemon import DEADLINE_SECONDS, Answer, Daemon, running
 
 WRONG = "not-the-password"
 
@@ -154,3 +155,17 @@ def test_revoking_works_without_a_daemon(tmp_path: Path):
     with running(tmp_path) as daemon:
         assert not come_back(daemon, authid).granted
         assert login(daemon).authid
+
+
+def test_what_one_daemon_revokes_holds_at_every_daemon_of_the_store(tmp_path: Path):
+    store = {"path": str(tmp_path / "shared")}
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    with running(one, store=store) as first, running(other, store=store) as second:
+        authid = login(first).authid
+        assert come_back(second, authid).granted
+        assert first.usher("revoke", "alice").returncode == 0
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while come_back(second, authid).granted:
+            assert time.monotonic() < deadline
