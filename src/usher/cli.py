@@ -134,8 +134,8 @@ def _why(arguments: argparse.Namespace) -> int:
     directory = build(Directory, config.table("directory"))
     profiles = build(ProfileSource, config.table("profiles"))
     faults = profiles.faults() if isinstance(profiles, Checked) else ()
-    if missing := [fault for fault in faults if fault.key == "file"]:
-        raise ConfigError(missing)
+    if fatal := [fault for fault in faults if fault.fatal]:
+        raise ConfigError(fatal)
     try:
         return asyncio.run(_explain(directory, profiles, arguments))
     except Exception as error:  # noqa: BLE001 - a plugin may be anybody's
