@@ -85,7 +85,7 @@ def test_an_authid_counts_on_either_way_and_from_its_address_only(daemon: Daemon
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"])
 def test_the_client_is_whom_the_web_server_names(daemon: Daemon, address: str):
     run(daemon.socket_path, b"user=alice&password=wrong", REMOTE_ADDR=address)
-    daemon.log.wait_for(f"refused {address.removeprefix('::ffff:')}: auth")
+    daemon.log.wait_for(rf"refused '\w+' at {address.removeprefix('::ffff:')}: auth")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
