@@ -43,8 +43,10 @@ def test_load_and_answers_go_on_while_a_session_is_suspended(
     for _ in range(3):
         broker.event("load")
         assert broker.ask(verb="ping")["ok"]
-    gate.write_text("go\n")
+    opened = os.open(gate, os.O_RDWR)  # for reading, too: it must not wait for the tool
+    os.write(opened, b"go\n")
     assert broker.hear(lambda message: message.get("id") == 99)["ok"]
+    os.close(opened)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,13 @@ class Pam:
 
     async def _ask(self, question: str) -> str:
         body = question.encode()
-        reader, writer = await asyncio.open_unix_connection(self._socket)
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._socket)
+        except OSError as error:
+            raise OSError(
+                f"the PAM helper at {self._socket} cannot be reached ({error.strerror}): "
+                "see systemctl status usher-pam"
+            ) from error
         try:
             writer.write(_HEAD.pack(len(body)) + body)
             (length,) = _HEAD.unpack(await reader.readexactly(_HEAD.size))

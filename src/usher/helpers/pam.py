@@ -19,12 +19,13 @@ import grp
 import os
 import signal
 import socket
+import stat
 import struct
 import sys
 import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 LONGEST_FRAME = 128 * 1024  # more than any request to the broker may hold
@@ -38,7 +39,6 @@ _NEWS = {signal.SIGCHLD, signal.SIGTERM}
 _USER, _RHOST, _FAIL_DELAY = 2, 4, 10  # items of a PAM transaction
 _ECHO_OFF, _ECHO_ON = 1, 2  # what a module wants to be told
 _NO_EMPTY_PASSWORDS = 1  # PAM_DISALLOW_NULL_AUTHTOK
-_BUF_ERR = 5
 # Permission denied, wrong password, insufficient rights, unknown user, too many tries,
 # password due, account expired, credentials expired, password expired.
 _DENIED = {6, 7, 8, 10, 11, 12, 13, 16, 27}
@@ -72,13 +72,8 @@ class _Response(ctypes.Structure):
     _fields_ = [("text", ctypes.c_void_p), ("unused", ctypes.c_int)]
 
 
-_Converse = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_int,
-    ctypes.POINTER(ctypes.POINTER(_Message)),
-    ctypes.POINTER(ctypes.POINTER(_Response)),
-    ctypes.c_void_p,
-)
+_Messages, _Responses = (ctypes.POINTER(ctypes.POINTER(of)) for of in (_Message, _Response))
+_Converse = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, _Messages, _Responses, ctypes.c_void_p)
 _Delay = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
 
 
@@ -111,8 +106,8 @@ class Pam:
             status = status or self._pam.pam_acct_mgmt(handle, _NO_EMPTY_PASSWORDS)
             if status == 0:
                 return self._granted(handle)
-            verdict = "denied" if status in _DENIED else "unknown"
             said.append(self._pam.pam_strerror(handle, status).decode(errors="replace"))
+            verdict = "denied" if status in _DENIED else "unknown"
             return Answer(verdict, max(waits), ": ".join(said))
 
     @contextmanager
@@ -120,11 +115,9 @@ class Pam:
         handle = ctypes.c_void_p()
         conversation = _Conversation(converse, None)
         common = (self._service, question.user.encode(), ctypes.byref(conversation))
-        if self._folder:
-            status = self._pam.pam_start_confdir(*common, self._folder, ctypes.byref(handle))
-        else:
-            status = self._pam.pam_start(*common, ctypes.byref(handle))
-        if status:
+        start = self._pam.pam_start_confdir if self._folder else self._pam.pam_start
+        folder = (self._folder,) if self._folder else ()
+        if status := start(*common, *folder, ctypes.byref(handle)):
             raise OSError(f"pam_start: error {status}")
         try:
             yield handle
@@ -147,14 +140,14 @@ class Pam:
         def converse(count: int, messages: Any, responses: Any, _: object) -> int:
             memory = self._libc.calloc(count, ctypes.sizeof(_Response))
             if not memory:
-                return _BUF_ERR
+                return 5  # PAM_BUF_ERR
             responses[0] = ctypes.cast(memory, ctypes.POINTER(_Response))
             for number in range(count):
                 message = messages[number].contents
                 if message.style in known:
                     responses[0][number].text = self._libc.strdup(known[message.style])
                 else:
-                    said.append(message.text.decode(errors="replace"))
+                    said.append((message.text or b"").decode(errors="replace"))
             return 0
 
         return converse
@@ -233,27 +226,34 @@ def _fork(job: Callable[[], None]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    code = 1
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _NEWS)
         job()
-        code = 0
-    except BaseException:
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - a process of its own: told, and over
         traceback.print_exc()
-        raise
     finally:
-        os._exit(code)
+        os._exit(1)
+
+
+def make_way(path: str) -> None:
+    """Remove what a helper that died has left, and nothing else. Raises OSError."""
+    if os.path.lexists(path):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError(f"{path} is not a socket: choose another --socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(path) == 0:
+                raise OSError(f"another helper listens at {path}: choose another --socket")
+        os.unlink(path)
 
 
 def listen(path: str, group: str) -> socket.socket:
-    """The socket, which root and the group may use.
+    """The socket, which root and the group may use. Raises OSError, KeyError without the group.
 
-    Group and mode are right before it has a name: no moment when others may connect, and no chown
-    that somebody with rights on the folder could turn to another file.
+    Group and mode are right before it has a name: no others may connect, no chown can be misled.
     """
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with suppress(FileNotFoundError):
-        os.unlink(path)
+    make_way(path)
     listener = socket.socket(socket.AF_UNIX)
     own, mask = os.getegid(), os.umask(0o117)
     os.setegid(grp.getgrnam(group).gr_gid)
@@ -267,12 +267,12 @@ def listen(path: str, group: str) -> socket.socket:
 
 
 def _log(text: str) -> None:
-    print(f"usher-pam: {text}", file=sys.stderr, flush=True)
+    print("usher-pam:", text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """Run until SIGTERM; say ``ready`` on standard error when questions are answered."""
-    parser = argparse.ArgumentParser(prog="usher-pam", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="usher-pam", description="Asks PAM for usher.")
     parser.add_argument("--socket", default="/run/usher/pam.sock")
     parser.add_argument("--service", default="usher", help="the file in /etc/pam.d")
     parser.add_argument("--group", default="usher", help="who may ask, beside root")
@@ -280,8 +280,18 @@ def main() -> None:
     parser.add_argument("--timeout", type=int, default=30, help="seconds until a worker is hanging")
     parser.add_argument("--confdir", default="", help="folder of the service file, for trying out")
     options = parser.parse_args()
-    pam = Pam(options.service, options.confdir)
-    listener = listen(options.socket, options.group)
+    service = os.path.join(options.confdir or "/etc/pam.d", options.service)
+    for wrong, said in (
+        (os.geteuid() != 0, "only root can ask PAM about others"),
+        (options.workers < 1, "--workers: at least one has to ask PAM"),
+        (not os.path.exists(service), f"--service: there is no {service}"),
+    ):
+        if wrong:
+            parser.error(said)
+    try:
+        pam, listener = Pam(options.service, options.confdir), listen(options.socket, options.group)
+    except (OSError, KeyError) as error:
+        parser.error(str(error))
     _log(f"ready on {options.socket}")
     supervise(options.workers, lambda: work(listener, pam, options.timeout))
 
