@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-import sys
-import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 from usher.access import Catalogue
@@ -19,6 +16,7 @@ from usher.errors import AuthFailed
 from usher.model import Client, Credential, Profile, Server, User
 from usher.profiles.hosts import read_place
 from usher.profiles.ids import safe_ids
+from usher.profiles.program import Program
 from usher.profiles.reading import BUILT_IN, make_profile, read_section
 from usher.profiles.statements import NOT_SET, Note, Statement, read_entry, spoilt
 
@@ -26,6 +24,9 @@ log = logging.getLogger(__name__)
 
 REMEMBERED = 1024
 """So many users, servers and faults are known again, the latest of each."""
+
+_REQUIRED = {"list_profiles": "user", "select_profile": "user, sid"}
+_OPTIONAL = {"check_access": "user, password, authid"}
 
 _Listed = Mapping[str, Mapping[object, object]]
 _Key = TypeVar("_Key")
@@ -44,25 +45,25 @@ class _Offer:
 class PythonFile:
     """A Python file with ``list_profiles(user)`` and ``select_profile(user, sid)``.
 
-    With ``check_access(user, password, authid)`` in it, it is an authenticator as well. The
-    functions are called in a thread, or on the event loop when they are ``async``.
+    With ``check_access(user, password, authid)`` in it, it is an authenticator as well. Every
+    function has ten seconds: in a thread, or on the event loop when it is ``async``.
 
     path: the file
     """
 
     def __init__(self, *, path: Path) -> None:
         self._path = path
-        self._module = _import(path)
+        self._program = Program(path, _REQUIRED, _OPTIONAL)
         self._offers: OrderedDict[str, _Offer] = OrderedDict()
         self._servers: OrderedDict[Server, None] = OrderedDict()
         self._noted: OrderedDict[tuple[str, Note], None] = OrderedDict()
-        if hasattr(self._module, "check_access"):
+        if "check_access" in self._program:
             # Only then: the attribute is what makes it fit the port Authenticator.
             self.authenticate = self._authenticate
 
     async def profiles(self, user: User) -> Catalogue:
         """What ``list_profiles`` gives this user; the same object as long as that is the same."""
-        listed = await _call(self._module.list_profiles, user.name)
+        listed = await self._program.ask("list_profiles", user.name)
         offer = self._offers.get(user.name)
         if offer is None or offer.listed != listed:
             offer = await asyncio.to_thread(self._read, self._snapshot(listed))
@@ -71,10 +72,13 @@ class PythonFile:
 
     async def servers(self, profile: Profile, user: User) -> Sequence[Server]:
         """What ``select_profile`` says: one server, or none."""
-        said = await _call(self._module.select_profile, user.name, profile.section)
+        said = await self._program.ask("select_profile", user.name, profile.section)
         if said is None:
             return ()
-        server = _server(said, int(str(profile.options.get("sshport", 22))))
+        try:
+            server = _server(said, int(str(profile.options.get("sshport", 22))))
+        except ValueError as error:
+            raise OSError(self._program.fault("select_profile", str(error))) from error
         _remember(self._servers, server, None)
         return (server,)
 
@@ -84,9 +88,8 @@ class PythonFile:
 
     async def _authenticate(self, credential: Credential, client: Client) -> str:
         """Ask ``check_access``; nothing but True lets in."""
-        answer = await _call(
-            self._module.check_access, credential.username, credential.password, credential.authid
-        )
+        given = (credential.username, credential.password, credential.authid)
+        answer = await self._program.ask("check_access", *given)
         if answer is not True:
             raise AuthFailed(detail=f"{self._path.name} said {answer!r}")
         return credential.username
@@ -96,7 +99,8 @@ class PythonFile:
         if not isinstance(listed, dict) or not all(
             isinstance(sid, str) and isinstance(keys, dict) for sid, keys in listed.items()
         ):
-            raise TypeError(f"{self._path}: list_profiles must return {{sid: {{key: value}}}}")
+            words = f"must return {{sid: {{key: value}}}}, not {shortened(listed)}"
+            raise OSError(self._program.fault("list_profiles", words))
         return {sid: {key: _copy(value) for key, value in listed[sid].items()} for sid in listed}
 
     def _read(self, listed: _Listed) -> _Offer:
@@ -147,37 +151,6 @@ def _statement(key: object, value: object) -> Statement:
 def _server(said: object, port: int) -> Server:
     """Read ``host``, ``host:port`` or ``[IPv6]:port``. Raises ValueError."""
     if not isinstance(said, str):
-        raise ValueError(f"select_profile must return a str or None, not {said!r}")
+        raise ValueError(f"must return a str or None, not {said!r}")
     address, port = read_place(said.strip(), port)
     return Server(address, address, port)
-
-
-async def _call(function: Callable[..., Any], *arguments: str) -> Any:
-    """Call a function of the file where it disturbs nobody."""
-    if inspect.iscoroutinefunction(function):
-        return await function(*arguments)
-    return await asyncio.to_thread(function, *arguments)
-
-
-def _import(path: Path) -> ModuleType:
-    """The file as a module. Raises ValueError, or OSError when it cannot be read."""
-    source = path.read_bytes()
-    module = ModuleType(f"usher_backend_{path.stem}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # dataclasses look for their own module there
-    try:
-        exec(compile(source, path, "exec"), vars(module))  # noqa: S102 - the administrator's own
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"{path}:{_line(error, path)}: {error!r}") from error
-    for name in ("list_profiles", "select_profile"):
-        if not callable(getattr(module, name, None)):
-            raise ValueError(f"{path}: has no function {name}")
-    return module
-
-
-def _line(error: BaseException, path: Path) -> int:
-    """The last line of the file that had a part in the error."""
-    if isinstance(error, SyntaxError):
-        return error.lineno or 1
-    frames = traceback.extract_tb(error.__traceback__)
-    return next((f.lineno or 1 for f in reversed(frames) if f.filename == str(path)), 1)
