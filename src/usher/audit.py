@@ -48,7 +48,8 @@ def granted(request: Request, reply: Reply) -> Decision:
         request.profile_id,
     )
     if reply.selection:
-        line.server, line.detail = reply.selection.server.name, reply.selection.why
+        chosen = reply.selection.chosen
+        line.server, line.detail = reply.selection.server.name, chosen.why if chosen else ""
     if reply.unavailable:
         line.outcome, line.detail = reply.unavailable.reason, reply.unavailable.detail
     if request.event:

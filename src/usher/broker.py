@@ -110,7 +110,7 @@ class Broker:
         server = self._selector.select(candidates, user)
         self._farm.lease(user.name, profile.id, server)
         chosen = next(candidate for candidate in candidates if candidate.server is server)
-        return Selection(server, chosen.why)
+        return Selection(server, chosen)
 
     async def _profile(self, request: Request, user: User) -> Profile:
         """The profile asked for, looked up among those this user may see."""

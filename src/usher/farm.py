@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -13,13 +13,11 @@ LEASE_SECONDS = 60.0
 """How long a promised place counts when nobody tells of the session that took it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Picture:
     up: bool = True
     load: Load = Load()
-
-
-_UNKNOWN = _Picture()
+    promised: int = 0
 
 
 class Farm:
@@ -27,25 +25,25 @@ class Farm:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._pictures: dict[Server, _Picture] = {}
-        self._leases: OrderedDict[tuple[str, str], tuple[Server, float]] = OrderedDict()
-        self._promised: Counter[Server] = Counter()
+        self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
+        self._leases: OrderedDict[tuple[str, str], tuple[_Picture, float]] = OrderedDict()
 
     def seen(self, server: Server, load: Load) -> None:
         """The server answered."""
-        self._pictures[server] = _Picture(up=True, load=load)
+        picture = self._pictures[server]
+        picture.up, picture.load = True, load
 
     def silent(self, server: Server) -> None:
         """The server did not answer."""
-        self._pictures[server] = _Picture(up=False)
+        self._pictures[server].up = False
 
     def candidates(self, servers: Iterable[Server]) -> list[Candidate]:
         """Those of the servers that are up, with the places already promised on them."""
         self._forget_old_leases()
         return [
-            Candidate(server, picture.load, self._promised.get(server, 0))
+            Candidate(server, picture.load, picture.promised)
             for server in servers
-            if (picture := self._pictures.get(server, _UNKNOWN)).up
+            if (picture := self._pictures[server]).up
         ]
 
     def lease(self, username: str, profile_id: str, server: Server) -> None:
@@ -53,8 +51,9 @@ class Farm:
         key = username, profile_id
         if key in self._leases:
             self._release(key)
-        self._leases[key] = server, self._clock() + LEASE_SECONDS
-        self._promised[server] += 1
+        picture = self._pictures[server]
+        picture.promised += 1
+        self._leases[key] = picture, self._clock() + LEASE_SECONDS
 
     def _forget_old_leases(self) -> None:
         """They stand in the order in which they run out."""
@@ -66,5 +65,5 @@ class Farm:
             self._release(key)
 
     def _release(self, key: tuple[str, str]) -> None:
-        server, _ = self._leases.pop(key)
-        self._promised[server] -= 1
+        picture, _ = self._leases.pop(key)
+        picture.promised -= 1

@@ -182,10 +182,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The answer to selectsession: where to go, and why there (for the log)."""
+    """The answer to selectsession: where to go; ``chosen`` is what was known then (for the log)."""
 
     server: Server
-    why: str = ""
+    chosen: Candidate | None = None
 
 
 @dataclass(frozen=True, slots=True)
