@@ -10,7 +10,6 @@ import socket
 import stat
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -260,37 +259,3 @@ async def test_the_shipped_service_asks_for_the_accounts_of_the_machine(tmp_path
         verdict, wait, _ = await ask(helper, framed(name, "wrong", "192.0.2.1"))
         assert verdict == "denied"
         assert int(wait) >= 1_000_000
-
-
-def said_at_start(*arguments: object) -> str:
-    """What the helper says when it will not begin."""
-    command = [sys.executable, "-I", "-S", str(real_pam.HELPER), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    assert done.returncode == 2
-    return done.stderr
-
-
-async def test_a_helper_takes_the_place_of_nothing_but_a_socket_nobody_listens_at(tmp_path):
-    real_pam.root_on_debian_needed("the PAM helper's start")
-    file = tmp_path / "a-file"
-    file.write_text("kept")
-    common = ("--group=root", f"--confdir={tmp_path / 'pam.d'}")
-    async with real_pam.running(tmp_path, PERMIT) as helper:
-        assert "is not a socket" in said_at_start(*common, f"--socket={file}")
-        assert "another helper listens" in said_at_start(*common, f"--socket={helper.socket}")
-        assert await login(helper, "maja", PASSWORD) == "maja"
-    assert file.read_text() == "kept"
-
-
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ("--service=nosuchservice", "there is no /etc/pam.d/nosuchservice"),
-        ("--workers=0", "at least one"),
-        ("--group=nosuchgroup", "nosuchgroup"),
-    ],
-)
-def test_what_is_wrong_with_its_options_is_said_in_words(tmp_path, wrong: str, said: str):
-    real_pam.root_on_debian_needed("the PAM helper's options")
-    common = ("--service=other", f"--socket={tmp_path / 'pam.sock'}", "--group=root")
-    assert said in said_at_start(*common, wrong)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import grp
 import os
 import signal
@@ -107,8 +108,7 @@ class Pam:
             if status == 0:
                 return self._granted(handle)
             said.append(self._pam.pam_strerror(handle, status).decode(errors="replace"))
-            verdict = "denied" if status in _DENIED else "unknown"
-            return Answer(verdict, max(waits), ": ".join(said))
+            return Answer("denied" if status in _DENIED else "unknown", max(waits), ": ".join(said))
 
     @contextmanager
     def _transaction(self, question: Question, converse: object) -> Iterator[ctypes.c_void_p]:
@@ -138,8 +138,7 @@ class Pam:
         known = {_ECHO_OFF: question.password.encode(), _ECHO_ON: question.user.encode()}
 
         def converse(count: int, messages: Any, responses: Any, _: object) -> int:
-            memory = self._libc.calloc(count, ctypes.sizeof(_Response))
-            if not memory:
+            if not (memory := self._libc.calloc(count, ctypes.sizeof(_Response))):
                 return 5  # PAM_BUF_ERR
             responses[0] = ctypes.cast(memory, ctypes.POINTER(_Response))
             for number in range(count):
@@ -174,8 +173,7 @@ def read(connection: socket.socket) -> Question:
 def _exactly(connection: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
-        more = connection.recv(size - len(data))
-        if not more:
+        if not (more := connection.recv(size - len(data))):
             raise ConnectionResetError("the asker left")
         data += more
     return data
@@ -223,8 +221,7 @@ def supervise(count: int, job: Callable[[], None]) -> None:
 
 
 def _fork(job: Callable[[], None]) -> int:
-    pid = os.fork()
-    if pid:
+    if pid := os.fork():
         return pid
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _NEWS)
@@ -242,7 +239,8 @@ def make_way(path: str) -> None:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise OSError(f"{path} is not a socket: choose another --socket")
         with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(path) == 0:
+            probe.setblocking(False)  # one that is busy would keep us waiting
+            if probe.connect_ex(path) != errno.ECONNREFUSED:
                 raise OSError(f"another helper listens at {path}: choose another --socket")
         os.unlink(path)
 
@@ -252,7 +250,7 @@ def listen(path: str, group: str) -> socket.socket:
 
     Group and mode are right before it has a name: no others may connect, no chown can be misled.
     """
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o755, exist_ok=True)
     make_way(path)
     listener = socket.socket(socket.AF_UNIX)
     own, mask = os.getegid(), os.umask(0o117)
@@ -282,7 +280,7 @@ def main() -> None:
     options = parser.parse_args()
     service = os.path.join(options.confdir or "/etc/pam.d", options.service)
     for wrong, said in (
-        (os.geteuid() != 0, "only root can ask PAM about others"),
+        (os.geteuid() and not options.confdir, "only root can ask PAM about others"),
         (options.workers < 1, "--workers: at least one has to ask PAM"),
         (not os.path.exists(service), f"--service: there is no {service}"),
     ):
@@ -290,8 +288,10 @@ def main() -> None:
             parser.error(said)
     try:
         pam, listener = Pam(options.service, options.confdir), listen(options.socket, options.group)
-    except (OSError, KeyError) as error:
+    except OSError as error:
         parser.error(str(error))
+    except KeyError:
+        parser.error(f"--group: there is no group {options.group!r}")
     _log(f"ready on {options.socket}")
     supervise(options.workers, lambda: work(listener, pam, options.timeout))
 
