@@ -28,8 +28,12 @@ class Pam:
         if not credential.username or not credential.password:
             raise AuthFailed(detail="empty user or password: PAM was not asked")
         question = "\0".join((credential.username, credential.password, str(client.address)))
-        async with asyncio.timeout(self._timeout):
-            verdict, wait, text = (await self._ask(question)).split("\0")
+        try:
+            async with asyncio.timeout(self._timeout):
+                verdict, wait, text = (await self._ask(question)).split("\0")
+        except TimeoutError:
+            words = f"no answer from the PAM helper at {self._socket} in {self._timeout:g} seconds"
+            raise TimeoutError(words) from None
         # PAM's delay after a wrong password: this client waits, and nobody else.
         await asyncio.sleep(int(wait) / 1e6)
         if verdict == "denied":
@@ -44,7 +48,7 @@ class Pam:
             reader, writer = await asyncio.open_unix_connection(self._socket)
         except OSError as error:
             raise OSError(
-                f"the PAM helper at {self._socket} cannot be reached ({error.strerror}): "
+                f"the PAM helper at {self._socket} cannot be reached ({error.strerror or error}): "
                 "see systemctl status usher-pam"
             ) from error
         try:
@@ -52,6 +56,9 @@ class Pam:
             (length,) = _HEAD.unpack(await reader.readexactly(_HEAD.size))
             return (await reader.readexactly(length)).decode()
         except asyncio.IncompleteReadError as error:
-            raise ConnectionResetError("the PAM helper left without an answer") from error
+            raise ConnectionResetError(
+                f"the PAM helper at {self._socket} left without an answer: "
+                "see journalctl -u usher-pam"
+            ) from error
         finally:
             writer.close()

@@ -41,8 +41,16 @@ def test_https_and_loopback_will_do(url):
 
 
 def test_a_missing_ca_file_is_found_at_the_start(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as error:
         Https(url="https://auth.example.org/", ca=tmp_path / "missing.pem")
+    assert error.value.filename == str(tmp_path / "missing.pem")
+
+
+def test_a_ca_file_without_a_certificate_is_found_at_the_start(tmp_path):
+    (tmp_path / "ca.pem").write_text("hello")
+    with pytest.raises(OSError, match="holds no certificate") as error:
+        Https(url="https://auth.example.org/", ca=tmp_path / "ca.pem")
+    assert error.value.filename == str(tmp_path / "ca.pem")
 
 
 async def test_a_colon_cannot_make_the_server_vouch_for_another_name():

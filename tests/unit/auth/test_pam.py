@@ -71,3 +71,25 @@ async def test_any_other_answer_says_neither_yes_nor_no(helper, login, answer):
     helper.answer = answer
     with pytest.raises((OSError, ValueError)):
         await login
+
+
+@pytest.mark.parametrize(
+    ("socket", "why"), [("pam.sock", "No such file or directory"), ("x" * 120, "path too long")]
+)
+async def test_a_helper_that_cannot_be_reached_is_named_with_what_to_do(tmp_path, socket, why):
+    pam = Pam(socket=tmp_path / socket)
+    with pytest.raises(OSError) as error:
+        await pam.authenticate(Credential("maja", "x"), HERE)
+    told = str(error.value)
+    assert str(tmp_path / socket) in told and why in told and "systemctl status" in told
+
+
+async def test_a_helper_that_hangs_is_named(tmp_path):
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(hang, tmp_path / "pam.sock"):
+        pam = Pam(socket=tmp_path / "pam.sock", timeout=0.05)
+        with pytest.raises(TimeoutError, match=r"pam\.sock in 0.05 seconds"):
+            await pam.authenticate(Credential("maja", "x"), HERE)
