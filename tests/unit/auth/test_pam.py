@@ -85,11 +85,16 @@ async def test_a_helper_that_cannot_be_reached_is_named_with_what_to_do(tmp_path
 
 
 async def test_a_helper_that_hangs_is_named(tmp_path):
+    left = asyncio.Event()
+
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        left.set()
 
     async with await asyncio.start_unix_server(hang, tmp_path / "pam.sock"):
         pam = Pam(socket=tmp_path / "pam.sock", timeout=0.05)
         with pytest.raises(TimeoutError, match=r"pam\.sock in 0.05 seconds"):
             await pam.authenticate(Credential("maja", "x"), HERE)
+        await left.wait()
