@@ -11,7 +11,7 @@ import pytest
 from daemon import DEADLINE_SECONDS, running, usher, write_config
 
 BROKEN = """\
-def check_access(user, password):
+def check_access(user, password, authid):
     return True
 
 def list_profiles(user):
