@@ -54,10 +54,6 @@ class Htpasswd:
             raise AuthFailed(detail="wrong user or password")
         return username
 
-    async def reload(self) -> None:
-        """Read the file again, changed or not."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._reread)
-
     def faults(self) -> Sequence[Fault]:
         """Every line that is not read, and why."""
         return self._users.faults

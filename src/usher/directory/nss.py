@@ -34,10 +34,6 @@ class Nss:
         """The user with their groups. An OSError says that the system could not tell."""
         return await self._recent.user(username)
 
-    async def reload(self) -> None:
-        """Forget what was remembered: groups changed by an administrator count now."""
-        self._recent.forget()
-
 
 def look_up_user(username: str, *, ignore_primary_group: bool) -> User:
     """Ask the system, which may take long. A user it does not know is in no group."""
@@ -91,11 +87,6 @@ class Recent:
         # Shielded: the one who asked first may leave, the others still wait.
         return await asyncio.shield(asked)
 
-    def forget(self) -> None:
-        """Remember nothing; answers still on their way do not count for later questions."""
-        self._known.clear()
-        self._asked.clear()
-
     def _ask(self, username: str) -> asyncio.Future[User]:
         loop = asyncio.get_running_loop()
         asked = loop.run_in_executor(self._threads, self._look_up, username)
@@ -105,8 +96,6 @@ class Recent:
 
     def _remember(self, username: str, answer: asyncio.Future[User]) -> None:
         failed = answer.cancelled() or answer.exception() is not None
-        if self._asked.get(username) is not answer:  # forgotten meanwhile
-            return
         del self._asked[username]
         self._known.pop(username, None)
         if failed:

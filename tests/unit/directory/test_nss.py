@@ -135,25 +135,6 @@ async def test_no_more_answers_are_remembered_than_fit_and_the_oldest_goes_first
     assert system.asked == list("abcda")
 
 
-async def test_a_reload_forgets_also_the_answer_that_is_still_on_its_way(recent, system):
-    system.free.clear()
-    async with asyncio.TaskGroup() as group:
-        old = group.create_task(recent.user("maja"))
-        while not system.asked:
-            await asyncio.sleep(0)
-        recent.forget()
-        system.free.set()
-    assert old.result().groups == {"group 1"}
-    assert (await recent.user("maja")).groups == {"group 2"}
-
-
-async def test_a_reloaded_directory_still_answers():
-    directory = Nss()
-    before = await directory.user("daemon")
-    await directory.reload()
-    assert await directory.user("daemon") == before
-
-
 def test_a_negative_time_to_remember_is_refused():
     with pytest.raises(ValueError, match="cache must be 0 or more"):
         Nss(cache=-1)
