@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import debian
-from e2e.machine import Account
+from daemon import Log
+from e2e.machine import Account, running
+
+Started = AbstractContextManager[tuple[subprocess.Popen[str], Log]]
 
 DESKTOP = ("at-spi2-core", "dbus-daemon", "python3-dbus", "xdotool", "xvfb")
 """The Debian packages that this takes."""
@@ -78,22 +81,26 @@ def desktop(account: Account) -> Iterator[Desktop]:
     """A desktop of this account, on a display of its own."""
     with ExitStack() as stack:
 
-        def start(*command: str) -> subprocess.Popen[str]:
-            process, _ = stack.enter_context(account.running(*command, **environment))
-            return process
+        def start(started: Started) -> tuple[subprocess.Popen[str], str]:
+            process, log = stack.enter_context(started)
+            return process, _first_line(process, log)
 
-        environment = {"QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1"}
-        display = start("Xvfb", "-displayfd", "1", "-screen", "0", "1280x1024x24", "-noreset")
-        environment["DISPLAY"] = f":{_first_line(display)}"
-        bus = start("dbus-daemon", "--session", "--nofork", "--print-address=1")
-        environment["DBUS_SESSION_BUS_ADDRESS"] = _first_line(bus)
-        reader = start(debian.PYTHON, "-c", SCREEN_READER.read_text())
-        _first_line(reader)
+        # As root: what an earlier display has left behind belongs to accounts that are gone.
+        screen = ("-screen", "0", "1280x1024x24")
+        _, display = start(running("Xvfb", "-displayfd", "1", *screen, "-noreset", "-ac"))
+        environment = {"QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1", "DISPLAY": f":{display}"}
+        session = ("dbus-daemon", "--session", "--nofork", "--print-address=1")
+        _, bus = start(account.running(*session, **environment))
+        environment["DBUS_SESSION_BUS_ADDRESS"] = bus
+        script = SCREEN_READER.read_text()
+        reader, _ = start(account.running(debian.PYTHON, "-c", script, **environment))
         assert reader.stdin and reader.stdout
         yield Desktop(account, environment, reader.stdin, reader.stdout)
 
 
-def _first_line(process: subprocess.Popen[str]) -> str:
+def _first_line(process: subprocess.Popen[str], log: Log) -> str:
     """What it says when it is ready."""
     assert process.stdout
-    return process.stdout.readline().strip()
+    line = process.stdout.readline().strip()
+    assert line, f"{process.args!r} has ended: {log.text()}"
+    return line

@@ -10,7 +10,7 @@ import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,9 @@ RESOLVE_PATIENCE_SECONDS = 10.0
 
 Signature = tuple[int, ...]
 """What changes when a file does, its inode first; the inode alone while it has yet to be read."""
+
+LARGEST_BYTES = 64 * 1024 * 1024
+"""A profile file of any site is far smaller."""
 
 WORK_SECONDS = 0.001
 REST_SECONDS = 0.0001
@@ -121,14 +124,16 @@ class IniFile:
             catalogue.names = resolve(catalogue.host_names, catalogue.names, seconds)
 
     async def _reload(self, settled: Signature) -> None:
-        known = {*self.faults()}
+        known = _wrong(self.faults())
         try:
             self._take(await asyncio.to_thread(self._load, settled))
         except OSError as error:
             self._keep(error)
-        for fault in self.faults():
-            if fault not in known and not fault.warning:
-                log.error("%s", fault)
+        wrong = _wrong(self.faults())
+        for fault in sorted(wrong - known):
+            log.error("%s", fault)
+        if known and not wrong:
+            log.info("%s: is mended, and live as it stands", self._path)
 
     def _load(self, settled: Signature = ()) -> _Reading:
         """Read the file, without changing anything that clients can see."""
@@ -170,6 +175,11 @@ class Breath:
             self._until = time.perf_counter() + WORK_SECONDS
 
 
+def _wrong(faults: Iterable[Fault]) -> frozenset[Fault]:
+    """Those that cost something."""
+    return frozenset(fault for fault in faults if not fault.warning)
+
+
 def _look(path: Path) -> Signature:
     """What the file is now; nothing when there is none."""
     try:
@@ -191,12 +201,13 @@ def _read(path: Path, settled: Signature) -> str:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open a regular file; anything else could keep its reader waiting for ever."""
+    """Open a regular file; anything else, or a huge one, could keep its reader for ever."""
     descriptor = os.open(path, flags | os.O_NONBLOCK)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_BYTES:
         return descriptor
     os.close(descriptor)
-    raise OSError("it is no regular file")
+    raise OSError(f"it is no regular file of at most {LARGEST_BYTES >> 20} MiB")
 
 
 def _signature(status: os.stat_result) -> Signature:

@@ -17,6 +17,8 @@ from usher.profiles.statements import Note, Statement, is_text, printable, read_
 
 DEFAULT = "DEFAULT"
 _CLOSED = "Until then the file is not taken"
+_NOWHERE = (Note(0, "host", "is not set: clients are sent to localhost", warning=True),)
+_EMPTY = Note(0, "[", "there is no profile: write a [section] for each", warning=True)
 _T = TypeVar("_T")
 
 
@@ -73,6 +75,8 @@ class Loader:
         notes = [*wrong.items(), *((0, note) for note in default.notes)]
         notes += [(b.line, note) for b in named for note in self._sections[b.name].notes]
         notes += _namesakes(named, self._sections)
+        if not notes and not named:
+            notes.append((defaults[0].line, _EMPTY))
         faults = tuple(sorted(self._fault(*note) for note in notes))
         if lost:
             return Loaded(faults=faults, whole=False)
@@ -95,8 +99,10 @@ def _read(block: Block, name: str, inherited: Layer, before: _Section | None) ->
     if before and (before.id, before.body) == (name, block.body):
         return before
     reading = read_section(_statements([block._replace(line=0)]))
-    profile = make_profile(name, block.name, {**inherited, **reading.layer})
-    return _Section(name, block.body, profile, reading.notes)
+    layer = {**inherited, **reading.layer}
+    profile = make_profile(name, block.name, layer)
+    nowhere = profile is not None and layer["host"] is BUILT_IN["host"]
+    return _Section(name, block.body, profile, reading.notes + _NOWHERE * nowhere)
 
 
 def _statements(found: Iterable[Block]) -> Iterator[tuple[int, Statement]]:

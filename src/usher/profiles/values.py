@@ -36,6 +36,8 @@ def doubts(key: Key, text: str, *, literal: bool) -> list[str]:
     found = []
     if key.kind is Kind.ICON and not _is_icon(text):
         found.append("is no picture: write the base64 text of one, or an http(s) address")
+    if key.kind is Kind.INT and not key.choices and int(text) < 1:
+        found.append(f"{text!r} is no size: write a number from 1 on")
     if literal and "\\" in text and key.kind not in (Kind.BOOL, Kind.INT):
         found.append(
             'means its backslashes as they stand: write "..." for the escapes of X2Go Client'

@@ -6,23 +6,20 @@ import asyncio
 import errno
 import logging
 import os
-from contextlib import asynccontextmanager
 
 import pytest
+from watching import ALICE, comes_to_say, comes_to_show, shown, watched
 
-from usher.model import User, client_at
 from usher.ports import Checked, Worker
 from usher.profiles import inifile
 from usher.profiles.inifile import IniFile
 
-ALICE = User("alice")
-HERE = client_at("127.0.0.1")
-
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Look so often that no test has to wait."""
+    """Look so often that no test has to wait; hosts are no matter here."""
     monkeypatch.setattr(inifile, "LOOK_SECONDS", 0.002)
+    monkeypatch.setattr("usher.profiles.loading._NOWHERE", ())
 
 
 @pytest.fixture
@@ -30,33 +27,6 @@ def file(tmp_path):
     path = tmp_path / "profiles.conf"
     path.write_text("[a]\n")
     return path
-
-
-@asynccontextmanager
-async def watched(path):
-    source = IniFile(path=path)
-    task = asyncio.get_running_loop().create_task(source.run())
-    try:
-        yield source
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def shown(source):
-    return [profile.id for profile in (await source.profiles(ALICE)).visible(ALICE, HERE)]
-
-
-async def comes_to_show(source, expected):
-    async with asyncio.timeout(5):
-        while await shown(source) != expected:
-            await asyncio.sleep(0.001)
-
-
-async def comes_to_say(source, words):
-    async with asyncio.timeout(5):
-        while words not in str([*map(str, source.faults())]):
-            await asyncio.sleep(0.001)
 
 
 def test_it_has_a_life_of_its_own_and_can_be_checked(file):
@@ -249,6 +219,28 @@ async def test_a_pipe_in_its_place_keeps_nobody_waiting(file, tmp_path):
         file.unlink()
         file.write_text("[b]\n")
         await comes_to_show(source, ["b"])
+
+
+def test_a_huge_file_is_not_read(tmp_path):
+    path = tmp_path / "huge.conf"
+    path.touch()
+    os.truncate(path, inifile.LARGEST_BYTES + 1)
+    (fault,) = IniFile(path=path).faults()
+    assert "of at most 64 MiB" in fault.message
+
+
+@pytest.mark.parametrize("text", ["[a]\nwidth = x\n", BROKEN["a lost end"]])
+async def test_when_all_is_mended_the_log_says_that_it_is_live(file, caplog, text):
+    caplog.set_level(logging.INFO)
+    file.write_text(text)
+    async with watched(file) as source:
+        for name in ("b", "c"):
+            file.write_text(f"[{name}]\n")
+            await comes_to_show(source, [name])
+        async with asyncio.timeout(5):
+            while not caplog.messages:
+                await asyncio.sleep(0.001)
+    assert caplog.messages == [f"{file}: is mended, and live as it stands"]
 
 
 async def test_a_file_that_changes_while_it_is_read_is_not_taken(file):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,13 @@ from usher.profiles.loading import Loader
 from usher.profiles.reading import DESKTOPS
 
 PATH = Path("profiles.conf")
+HOSTLESS = "is not set: clients are sent to localhost"
 
 
 def load(text):
-    return Loader(PATH).load(text)
+    """What the text says; sections without a host are told of in tests of their own."""
+    loaded = Loader(PATH).load(text)
+    return replace(loaded, faults=tuple(f for f in loaded.faults if f.message != HOSTLESS))
 
 
 def only(text):
@@ -181,6 +185,22 @@ def test_every_fault_is_told_in_one_run():
     loaded = load("".join(f"[{i}]\n{lines}\n" for i, (lines, _) in enumerate(BAD.values())))
     assert not loaded.profiles
     assert [fault.key for fault in loaded.faults] == [key for _, key in BAD.values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[a]\n[b]\nhost = ts\n", [f"profiles.conf:1: host: warning: {HOSTLESS}"]),
+        ("[DEFAULT]\nhost = ts\n[a]\n", []),
+        ("[a]\nhost = localhost\n", []),
+        (
+            "\n[DEFAULT]\nhost = ts\n",
+            ["profiles.conf:2: [: warning: there is no profile: write a [section] for each"],
+        ),
+    ],
+)
+def test_a_file_that_leads_nowhere_is_a_warning(text, told):
+    assert [str(fault) for fault in Loader(PATH).load(text).faults] == told
 
 
 def test_profiles_that_look_the_same_are_a_warning():

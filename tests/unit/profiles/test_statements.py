@@ -82,6 +82,8 @@ def test_a_bad_line_spoils_the_profile_and_says_what_would_be_right(line, hint):
         ("running = 1", "set by the broker"),
         ("acl-users-allow = not-set", "nobody is kept out"),
         ("acl-clients-deny = not-set", "nobody is kept out"),
+        ("height = -5", "'-5' is no size"),
+        ("dpi = 0", "write a number from 1 on"),
     ],
 )
 def test_a_doubtful_line_is_a_warning_and_spoils_nothing(line, hint):
