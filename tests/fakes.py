@@ -7,32 +7,79 @@ from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 
 from usher.access import Catalogue
-from usher.errors import AuthFailed
-from usher.model import Client, Credential, Load, Profile, Server, User
+from usher.errors import AuthFailed, Unavailable
+from usher.model import (
+    Client,
+    Credential,
+    Grant,
+    Load,
+    Profile,
+    Server,
+    Session,
+    Sight,
+    User,
+)
 
 
 class FakeAgent:
-    """An agent whose servers are as idle as told, until a misfortune befalls one by name.
+    """An agent whose servers are as told, until a misfortune befalls one by name.
 
-    ``loads``: how busy they are; ``down``: do not answer; ``slow``: do not answer in any time
-    that somebody would wait; ``broken``: answer what no agent can read.
+    ``loads``: how busy they are; ``told``: sessions that it can only tell of one user at a time,
+    ``known``: those it tells unasked. ``down``: do not answer; ``slow``: do not answer in any time
+    that somebody would wait; ``broken``: answer what no agent can read; ``unwilling``: refuse.
     """
 
     def __init__(self) -> None:
         self.loads: dict[str, Load] = {}
+        self.told: list[Session] = []
+        self.known: list[Session] | None = None
+        self.authorized: set[tuple[str, Grant]] = set()
+        self.suspended: list[str] = []
+        self.asked: list[tuple[str, str]] = []
         self.down: set[str] = set()
         self.slow: set[str] = set()
         self.broken: set[str] = set()
+        self.unwilling: set[str] = set()
 
-    async def load(self, server: Server) -> Load:
-        """The load that was told, or the misfortune."""
+    async def look(self, server: Server) -> Sight:
+        """What was told, or the misfortune."""
+        await self._befall(server)
+        load = self.loads.get(server.name, Load())
+        if self.known is None:
+            return Sight(load)
+        return Sight(load, tuple(s for s in self.known if s.server == server.name))
+
+    async def sessions(self, server: Server, username: str) -> Sequence[Session]:
+        """Those that were told of this user on this server."""
+        self.asked.append((server.name, username))
+        await self._befall(server)
+        sessions = [*self.told, *(self.known or ())]
+        return [s for s in sessions if (s.server, s.user) == (server.name, username)]
+
+    async def authorize(self, server: Server, grant: Grant) -> None:
+        """Remember the key."""
+        await self._befall(server)
+        self.authorized.add((server.name, grant))
+
+    async def withdraw(self, server: Server, grant: Grant) -> None:
+        """Forget the key."""
+        await self._befall(server)
+        self.authorized.discard((server.name, grant))
+
+    async def suspend(self, server: Server, session: Session) -> None:
+        """Remember who was to be suspended."""
+        await self._befall(server)
+        self.suspended.append(session.id)
+
+    async def _befall(self, server: Server) -> None:
         if server.name in self.slow:
             await asyncio.Event().wait()
         if server.name in self.down:
             raise ConnectionRefusedError(f"{server.name} is down")
         if server.name in self.broken:
             raise ValueError(f"{server.name} talks nonsense")
-        return self.loads.get(server.name, Load())
+        if server.name in self.unwilling:
+            raise Unavailable(f"{server.name} will not")
 
 
 class FakeAuthenticator:

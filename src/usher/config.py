@@ -20,7 +20,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from usher.errors import ConfigError, Fault
-from usher.model import is_loopback
+from usher.places import is_loopback
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from usher.model import Candidate, Load, Server
+from usher.model import Candidate, Server, Sight
 
 LEASE_SECONDS = 60.0
 """How long a promised place counts when nobody tells of the session that took it."""
@@ -16,7 +16,7 @@ LEASE_SECONDS = 60.0
 @dataclass(slots=True)
 class _Picture:
     up: bool = True
-    load: Load = Load()
+    sight: Sight = Sight()
     promised: int = 0
 
 
@@ -28,10 +28,10 @@ class Farm:
         self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
         self._leases: OrderedDict[tuple[str, str], tuple[_Picture, float]] = OrderedDict()
 
-    def seen(self, server: Server, load: Load) -> None:
+    def seen(self, server: Server, sight: Sight) -> None:
         """The server answered."""
         picture = self._pictures[server]
-        picture.up, picture.load = True, load
+        picture.up, picture.sight = True, sight
 
     def silent(self, server: Server) -> None:
         """The server did not answer."""
@@ -41,7 +41,7 @@ class Farm:
         """Those of the servers that are up, with the places already promised on them."""
         self._forget_old_leases()
         return [
-            Candidate(server, picture.load, picture.promised)
+            Candidate(server, picture.sight.load, picture.promised)
             for server in servers
             if (picture := self._pictures[server]).up
         ]

@@ -53,14 +53,6 @@ def client_at(text: str) -> Client:
     return Client(mapped or address)
 
 
-def is_loopback(host: str) -> bool:
-    """Does this host, as somebody wrote it, stay on this machine?"""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What somebody claims about themselves; nothing in it is true yet."""
@@ -105,26 +97,95 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How busy a server is: sessions on it, and its load average per core."""
+    """How busy a server is: sessions on it, load average per core, share of free memory (0 to 1).
+
+    ``factor`` is the figure of the existing load checker; 0 where nobody has worked it out.
+    """
 
     sessions: int = 0
     per_core: float = 0.0
+    free_memory: float = 1.0
+    factor: int = 0
+
+
+class State(StrEnum):
+    """What a session does."""
+
+    RUNNING = "R"
+    SUSPENDED = "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An X2Go session, as its server tells it; ``started`` and ``last`` in the server's own time.
+
+    ``server`` is the server's own name, ``client`` an address, ``age`` counts seconds.
+    """
+
+    id: str
+    user: str
+    server: str
+    state: State
+    display: int
+    agent_pid: int = 0
+    client: str = ""
+    cookie: str = field(default="", repr=False)
+    graphics_port: int = 0
+    sound_port: int = 0
+    fs_port: int = 0
+    started: str = ""
+    last: str = ""
+    age: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A server as its agent sees it now.
+
+    ``sessions`` are all that are on it; None when the agent can only tell one user's.
+    """
+
+    load: Load = Load()
+    sessions: tuple[Session, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A public ``key`` (``TYPE BASE64``) that lets ``username`` log in to a server for ``seconds``.
+
+    It counts from ``client`` only, and only ``permit_open`` may be reached through it.
+    """
+
+    username: str
+    key: str
+    seconds: int
+    client: Address | None = None
+    permit_open: str = "localhost:*"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A server that may be selected; ``leases`` are places promised and not yet taken."""
+    """A server that may be selected; ``leases`` are places promised and not yet taken.
+
+    ``weight`` says how much it bears beside others, ``cap`` how many sessions (0: any number).
+    """
 
     server: Server
     load: Load
     leases: int = 0
+    weight: float = 1.0
+    cap: int = 0
+
+    @property
+    def sessions(self) -> int:
+        """Those that are there, and those that are on their way."""
+        return self.load.sessions + self.leases
 
     @property
     def why(self) -> str:
         """What speaks for it."""
-        return (
-            f"{self.load.sessions} sessions, {self.leases} promised, load {self.load.per_core:.2f}"
-        )
+        load = self.load
+        return f"{load.sessions} sessions, {self.leases} promised, load {load.per_core:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +242,26 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumable:
+    """A session of the user, and the server of the profile it is on."""
+
+    session: Session
+    server: Server
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """The answer to selectsession: where to go; ``chosen`` is what was known then (for the log)."""
+    """The answer to selectsession: where to go; ``chosen`` is what was known then (for the log).
+
+    ``sessions`` are the user's own, the best first, all on servers with the port of ``server``.
+    ``private_key`` (PEM) is for all these servers; ``key_accepted``: the client's own key is.
+    """
 
     server: Server
     chosen: Candidate | None = None
+    sessions: tuple[Resumable, ...] = ()
+    private_key: str = field(default="", repr=False)
+    key_accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class KnowsServers(Protocol):
 
 
 class Monitor:
-    """Asks every known server for its load, all at once, again and again."""
+    """Asks every known server how it is, all at once, again and again."""
 
     def __init__(self, agent: Agent, farm: Farm, source: KnowsServers) -> None:
         self._agent = agent
@@ -49,7 +49,7 @@ class Monitor:
     async def _ask(self, server: Server) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                load = await self._agent.load(server)
+                sight = await self._agent.look(server)
         except OSError as error:  # TimeoutError is one
             log.debug("%s does not answer: %s", server.name, error)
             self._farm.silent(server)
@@ -57,4 +57,4 @@ class Monitor:
             log.exception("%s answers what nobody can read", server.name)
             self._farm.silent(server)
         else:
-            self._farm.seen(server, load)
+            self._farm.seen(server, sight)

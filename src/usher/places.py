@@ -1,6 +1,6 @@
-"""Whether files and folders can be used, found out without touching them.
+"""Whether files, folders and addresses are of this machine, found out without touching them.
 
-Every function raises OSError with the path as its ``filename`` and a remedy as its ``strerror``.
+Functions about files raise OSError with the path as ``filename`` and a remedy as ``strerror``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import pwd
+from ipaddress import ip_address
 from pathlib import Path
 from stat import S_ISCHR, S_ISREG
 
@@ -72,3 +73,11 @@ def _myself() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return f"uid {os.geteuid()}"
+
+
+def is_loopback(host: str) -> bool:
+    """Does this host, as somebody wrote it, stay on this machine?"""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

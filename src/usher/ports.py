@@ -12,7 +12,17 @@ from typing import Protocol, runtime_checkable
 
 from usher.access import Catalogue
 from usher.errors import Fault
-from usher.model import Candidate, Client, Credential, Load, Profile, Server, User
+from usher.model import (
+    Candidate,
+    Client,
+    Credential,
+    Grant,
+    Profile,
+    Server,
+    Session,
+    Sight,
+    User,
+)
 
 
 @runtime_checkable
@@ -54,8 +64,22 @@ class Selector(Protocol):
 
 @runtime_checkable
 class Agent(Protocol):
-    async def load(self, server: Server) -> Load:
-        """How busy is the server now? An OSError says that it does not answer."""
+    """What does the server say? An OSError from any of these says that it does not answer."""
+
+    async def look(self, server: Server) -> Sight:
+        """How is the server now? Asked every two seconds: an agent may keep a connection."""
+
+    async def sessions(self, server: Server, username: str) -> Sequence[Session]:
+        """The user's sessions, running and suspended, that this server knows of."""
+
+    async def authorize(self, server: Server, grant: Grant) -> None:
+        """Let a key in. Raises Unavailable when the server will not have it."""
+
+    async def withdraw(self, server: Server, grant: Grant) -> None:
+        """Let the key in no longer; one that is not there is no error."""
+
+    async def suspend(self, server: Server, session: Session) -> None:
+        """Begin to suspend the session. Raises Unavailable when this agent or server will not."""
 
 
 @runtime_checkable

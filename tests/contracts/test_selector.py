@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usher.farm import LEASE_SECONDS, Farm
-from usher.model import Candidate, Load, Server, User
+from usher.model import Candidate, Load, Server, Sight, User
 from usher.ports import Selector
 from usher.selection.first import First
 from usher.selection.least_loaded import LeastLoaded
@@ -84,7 +84,7 @@ def test_least_loaded_counts_a_promised_place_like_a_session():
 def test_a_storm_of_logins_spreads_evenly_over_equal_servers(count, logins, load):
     farm = Farm(clock=lambda: 0.0)
     for server in SERVERS[:count]:
-        farm.seen(server, load)
+        farm.seen(server, Sight(load))
     places = storm(farm, SERVERS[:count], logins)
     assert places.total() == logins
     assert max(places.values()) - min(places.values()) <= 1
@@ -95,7 +95,7 @@ def test_a_storm_of_logins_spreads_evenly_over_equal_servers(count, logins, load
 def test_a_storm_of_logins_fills_unequal_servers_up_to_one_level(sessions):
     farm, servers = Farm(clock=lambda: 0.0), SERVERS[: len(sessions)]
     for server, number in zip(servers, sessions, strict=True):
-        farm.seen(server, Load(number))
+        farm.seen(server, Sight(Load(number)))
     logins = sum(max(sessions) - number for number in sessions)
     places = storm(farm, servers, logins)
     assert {places[s.name] + n for s, n in zip(servers, sessions, strict=True)} == {max(sessions)}

@@ -6,7 +6,7 @@ import pytest
 from fakes import FakeClock
 
 from usher.farm import LEASE_SECONDS, Farm
-from usher.model import Candidate, Load, Server
+from usher.model import Candidate, Load, Server, Sight
 
 ONE, TWO = Server("ts1", "192.0.2.1"), Server("ts2", "192.0.2.2")
 
@@ -30,16 +30,16 @@ def test_a_server_that_nobody_has_told_about_counts_as_up_and_idle(farm: Farm):
 
 
 def test_a_server_is_as_busy_as_it_last_said(farm: Farm):
-    farm.seen(ONE, Load(3, 0.5))
-    farm.seen(ONE, Load(4, 0.7))
+    farm.seen(ONE, Sight(Load(3, 0.5)))
+    farm.seen(ONE, Sight(Load(4, 0.7)))
     assert farm.candidates([TWO, ONE]) == [Candidate(TWO, Load(), 0), Candidate(ONE, Load(4, 0.7))]
 
 
 def test_a_silent_server_is_no_candidate_until_it_speaks_again(farm: Farm):
-    farm.seen(ONE, Load(3))
+    farm.seen(ONE, Sight(Load(3)))
     farm.silent(ONE)
     assert [candidate.server for candidate in farm.candidates([ONE, TWO])] == [TWO]
-    farm.seen(ONE, Load(1))
+    farm.seen(ONE, Sight(Load(1)))
     assert farm.candidates([ONE]) == [Candidate(ONE, Load(1))]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from usher.model import Load, Server
+from usher.errors import Unavailable
+from usher.model import Grant, Load, Server, Session, Sight
 
 PEOPLE = 12
 CORES = 8
@@ -94,8 +95,27 @@ class Simulated:
         self._farm = SimulatedFarm(seed, frozenset(slow or ()), frozenset(dying or ()))
         self._began = time.monotonic() - start
 
-    async def load(self, server: Server) -> Load:
+    async def look(self, server: Server) -> Sight:
         """The load at this time of the farm's life; a dead server is a ConnectionRefusedError."""
+        return Sight(await self._load(server))
+
+    async def sessions(self, server: Server, username: str) -> Sequence[Session]:
+        """The people of this farm are made up: none of them ever logs in to a broker."""
+        await self._load(server)
+        return ()
+
+    async def authorize(self, server: Server, grant: Grant) -> None:
+        """Whoever could log in would find nobody there."""
+        raise Unavailable("This server is simulated.")
+
+    async def withdraw(self, server: Server, grant: Grant) -> None:
+        """Nothing was authorised."""
+
+    async def suspend(self, server: Server, session: Session) -> None:
+        """There is no such session."""
+        raise Unavailable("This server is simulated.")
+
+    async def _load(self, server: Server) -> Load:
         state = self._farm.state(server.name, time.monotonic() - self._began)
         await asyncio.sleep(state.delay)
         if not state.up:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from usher import places
 from usher.errors import AuthFailed
-from usher.model import Client, Credential, is_loopback
+from usher.model import Client, Credential
+from usher.places import is_loopback
 
 _THREADS = 32
 _LONGEST = 4096  # in base64 it still fits the 8 KiB that web servers allow a header line
