@@ -17,11 +17,10 @@ from typing import Any
 
 from starlette.routing import Route
 
-from usher import cli, config, errors, options, plugins, ports
+from usher import cli, config, errors, options, plugins, ports, settings
 from usher.frontends import guard, http
 from usher.profiles.reading import BUILT_IN
 from usher.profiles.rules import ACL_KEYS
-from usher.profiles.statements import BROKER_KEYS
 from usher.wire import form
 
 PAGE = Path(__file__).with_name("reference.md")
@@ -142,7 +141,10 @@ def profile_keys() -> Iterator[str]:
     yield f"{codes(options.EXPLICIT_IN_JSON)}.\n"
     yield "Who may see a profile ([admin.md](admin.md#61-who-sees-a-profile)):"
     yield f"{codes(ACL_KEYS)}.\n"
-    yield f"For the broker itself; known, and without effect so far: {codes(BROKER_KEYS)}.\n"
+    yield "For the broker itself:\n"
+    rows = [(code(name), item.metadata["about"]) for name, item in settings.KEYS.items()]
+    yield from table(("key", "meaning"), rows)
+    yield f"Known from earlier brokers, and without effect: {codes(settings.IDLE)}.\n"
     yield "Any other key goes to x2goclient as it stands, and `usher check` warns of it.\n"
 
 

@@ -29,6 +29,8 @@ class FakeAgent:
     that somebody would wait; ``broken``: answer what no agent can read; ``unwilling``: refuse.
     """
 
+    shared_database = False
+
     def __init__(self) -> None:
         self.loads: dict[str, Load] = {}
         self.told: list[Session] = []

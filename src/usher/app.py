@@ -30,7 +30,9 @@ from usher.frontends.socket import UnixSocket
 from usher.frontends.tls import Certificate
 from usher.model import Reply, Request
 from usher.monitor import Monitor
+from usher.placing import Placer
 from usher.ports import Worker
+from usher.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -134,8 +136,7 @@ class Daemon:
             authenticator=parts.authenticator,
             directory=parts.directory,
             profiles=parts.profiles,
-            selector=parts.selector,
-            farm=self._farm,
+            placer=self._placer(parts),
             authids=AuthIds(
                 parts.store.secret("secret"),
                 lifetime=parts.authid.lifetime,
@@ -144,6 +145,10 @@ class Daemon:
             ),
             listener=self._hear if self._listeners else None,
         )
+
+    def _placer(self, parts: Parts) -> Placer:
+        sessions = Sessions(parts.agent, self._farm)
+        return Placer(parts.agent, self._farm, sessions, parts.selector, parts.selectors)
 
     def _hear(self, decision: Decision) -> None:
         for hears in self._listeners:

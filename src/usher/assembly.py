@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from usher import config as schema
 from usher.config import Config
 from usher.errors import ConfigError, Fault
-from usher.plugins import build
+from usher.plugins import build, installed
 from usher.ports import (
     Agent,
     Authenticator,
@@ -33,6 +34,7 @@ class Parts:
     directory: Directory
     profiles: ProfileSource
     selector: Selector
+    selectors: Mapping[str, Selector]
     agent: Agent
     store: Store
     http: schema.Http
@@ -78,6 +80,7 @@ def inspect(config: Config) -> tuple[Parts, list[Fault]]:
         directory=made.plugin(Directory, "directory"),
         profiles=profiles,
         selector=made.plugin(Selector, "selector"),
+        selectors=_selectors(made),
         agent=made.plugin(Agent, "agent"),
         store=made.plugin(Store, "store"),
         http=made.core(schema.Http),
@@ -96,6 +99,17 @@ def _authenticator(made: _Collector, profiles: ProfileSource) -> Authenticator:
     if "authenticator" not in made.config and isinstance(profiles, Authenticator):
         return profiles
     return made.plugin(Authenticator, "authenticator")
+
+
+def _selectors(made: _Collector) -> Mapping[str, Selector]:
+    """Every selector that a profile may ask for; but those that need options."""
+    own = made.config.table("selector")
+    selectors = {}
+    for name in installed("selector"):
+        table = own if name == own.values["type"] else replace(own, values={"type": name})
+        with suppress(ConfigError):
+            selectors[name] = build(Selector, table)
+    return selectors
 
 
 def assemble(config: Config, known: Iterable[Fault] = ()) -> Parts:

@@ -9,10 +9,10 @@ from functools import partial
 
 from usher import audit
 from usher.authid import AuthIds, Doubt
-from usher.errors import NoServer, NoSuchProfile, Unavailable
-from usher.farm import Farm
+from usher.errors import NoSuchProfile, Unavailable
 from usher.model import Credential, Login, Profile, Reply, Request, Selection, Task, User, Vouched
-from usher.ports import Authenticator, Directory, ProfileSource, Selector
+from usher.placing import Placer
+from usher.ports import Authenticator, Directory, ProfileSource
 
 PASSWORD_STAYS = "This broker cannot change passwords."  # noqa: S105 - a sentence
 
@@ -29,8 +29,7 @@ class Broker:
         authenticator: Authenticator,
         directory: Directory,
         profiles: ProfileSource,
-        selector: Selector,
-        farm: Farm,
+        placer: Placer,
         authids: AuthIds,
         listener: audit.Listener | None = None,
         clock: Callable[[], float] = time.time,
@@ -38,8 +37,7 @@ class Broker:
         self._authenticator = authenticator
         self._directory = directory
         self._profiles = profiles
-        self._selector = selector
-        self._farm = farm
+        self._placer = placer
         self._authids = authids
         self._listener = listener
         self._clock = clock
@@ -75,7 +73,9 @@ class Broker:
         match request.task:
             case Task.LIST:
                 catalogue = await self._profiles.profiles(user)
-                return reply(profiles=catalogue.visible(user, request.client))
+                profiles = catalogue.visible(user, request.client)
+                sessions = await self._placer.mine(profiles, user)
+                return reply(profiles=profiles, sessions=sessions)
             case Task.SELECT:
                 return reply(selection=await self._select(request, user))
             case Task.SET_PASSWORD:
@@ -104,13 +104,10 @@ class Broker:
     async def _select(self, request: Request, user: User) -> Selection:
         profile = await self._profile(request, user)
         servers = await self._profiles.servers(profile, user)
-        candidates = self._farm.candidates(servers)
-        if not candidates:
-            raise NoServer(detail=f"none of {len(servers)} servers of {profile.id} is up")
-        server = self._selector.select(candidates, user)
-        self._farm.lease(user.name, profile.id, server)
-        chosen = next(candidate for candidate in candidates if candidate.server is server)
-        return Selection(server, chosen)
+        selection = await self._placer.place(profile, servers, user)
+        if request.login not in ("", user.name):  # somebody else's sessions are not theirs
+            return replace(selection, sessions=())
+        return selection
 
     async def _profile(self, request: Request, user: User) -> Profile:
         """The profile asked for, looked up among those this user may see."""

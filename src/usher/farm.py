@@ -1,23 +1,57 @@
-"""What is known of every server now: up, load, places promised. Nobody waits here."""
+"""What is known of every server now: up, load, sessions, places promised. Nobody waits here."""
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from usher.model import Candidate, Server, Sight
+from usher.model import Candidate, Resumable, Server, Session, Sight
+from usher.settings import Settings
 
 LEASE_SECONDS = 60.0
 """How long a promised place counts when nobody tells of the session that took it."""
 
+NOTHING_SAID = Settings()
+
 
 @dataclass(slots=True)
 class _Picture:
+    """``sessions``: the ids that were told. A server nobody has looked at has none to tell."""
+
     up: bool = True
-    sight: Sight = Sight()
+    since: float = 0.0
+    sight: Sight = Sight(sessions=())
+    sessions: frozenset[str] = frozenset()
     promised: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    server: Server
+    until: float
+
+
+@dataclass(slots=True)
+class Outlook:
+    """A server in the eyes of a profile: a candidate, or ``why_not``."""
+
+    server: Server
+    candidate: Candidate | None = None
+    why_not: str = ""
+
+
+@dataclass(slots=True)
+class State:
+    """What is known of a server, for people. ``since`` and ``age`` are in seconds."""
+
+    server: Server
+    up: bool
+    since: float
+    drained: bool
+    sight: Sight
+    promised: int = field(default=0)
 
 
 class Farm:
@@ -26,24 +60,70 @@ class Farm:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
-        self._leases: OrderedDict[tuple[str, str], tuple[_Picture, float]] = OrderedDict()
+        self._sessions: defaultdict[str, dict[str, Resumable]] = defaultdict(dict)
+        self._leases: OrderedDict[tuple[str, str], _Lease] = OrderedDict()
+        self._drained: frozenset[str] = frozenset()
+        self._untold: set[Server] = set()
 
     def seen(self, server: Server, sight: Sight) -> None:
         """The server answered."""
-        picture = self._pictures[server]
-        picture.up, picture.sight = True, sight
+        picture = self._turn(server, up=True)
+        if sight.sessions != picture.sight.sessions:
+            self._retell(server, picture, sight.sessions or ())
+        picture.sight = sight
+        (self._untold.add if sight.sessions is None else self._untold.discard)(server)
 
     def silent(self, server: Server) -> None:
         """The server did not answer."""
-        self._pictures[server].up = False
+        self._turn(server, up=False)
 
-    def candidates(self, servers: Iterable[Server]) -> list[Candidate]:
-        """Those of the servers that are up, with the places already promised on them."""
+    def drain(self, names: Iterable[str]) -> None:
+        """The servers of these names, and no others, take no new sessions from now on."""
+        self._drained = frozenset(names)
+
+    def is_up(self, server: Server) -> bool:
+        """Has it answered when it was last asked?"""
+        return self._pictures[server].up
+
+    def tells_all(self, server: Server) -> bool:
+        """Are all sessions of this server known without asking for a user's?"""
+        return server not in self._untold
+
+    @property
+    def tells_everything(self) -> bool:
+        """Are all sessions of the farm known without asking?"""
+        return not self._untold
+
+    def sessions(self, username: str) -> Sequence[Resumable]:
+        """The user's sessions that are known without asking, on servers that are up."""
+        if username not in self._sessions:
+            return ()
+        return [known for known in self._sessions[username].values() if self.is_up(known.server)]
+
+    def candidates(
+        self, servers: Iterable[Server], settings: Settings = NOTHING_SAID
+    ) -> list[Candidate]:
+        """Those of the servers that may take a new session, with the places promised on them."""
+        outlooks = self.outlooks(servers, settings)
+        return [outlook.candidate for outlook in outlooks if outlook.candidate]
+
+    def outlooks(self, servers: Iterable[Server], settings: Settings) -> list[Outlook]:
+        """Every server as a candidate, or why it is none."""
         self._forget_old_leases()
+        return [self._outlook(server, settings) for server in servers]
+
+    def states(self) -> list[State]:
+        """All that is known of every server."""
         return [
-            Candidate(server, picture.sight.load, picture.promised)
-            for server in servers
-            if (picture := self._pictures[server]).up
+            State(
+                server,
+                picture.up,
+                self._clock() - picture.since,
+                server.name in self._drained,
+                picture.sight,
+                picture.promised,
+            )
+            for server, picture in self._pictures.items()
         ]
 
     def lease(self, username: str, profile_id: str, server: Server) -> None:
@@ -51,19 +131,60 @@ class Farm:
         key = username, profile_id
         if key in self._leases:
             self._release(key)
+        self._pictures[server].promised += 1
+        self._leases[key] = _Lease(server, self._clock() + LEASE_SECONDS)
+
+    def leased(self, username: str, profile_id: str) -> Server | None:
+        """Where this user was sent for this profile, and has not arrived so far."""
+        self._forget_old_leases()
+        lease = self._leases.get((username, profile_id))
+        return lease.server if lease else None
+
+    def _outlook(self, server: Server, settings: Settings) -> Outlook:
         picture = self._pictures[server]
-        picture.promised += 1
-        self._leases[key] = picture, self._clock() + LEASE_SECONDS
+        if not picture.up:
+            return Outlook(server, why_not="it does not answer")
+        if server.name in self._drained:
+            return Outlook(server, why_not="it is drained")
+        weight, cap = settings.weights.get(server.name, 1.0), settings.caps.get(server.name, 0)
+        candidate = Candidate(server, picture.sight.load, picture.promised, weight, cap)
+        if cap and candidate.sessions >= cap:
+            return Outlook(server, why_not=f"it is full: {candidate.sessions} of {cap} sessions")
+        return Outlook(server, candidate)
+
+    def _turn(self, server: Server, *, up: bool) -> _Picture:
+        picture = self._pictures[server]
+        if picture.up is not up or not picture.since:
+            picture.up, picture.since = up, self._clock()
+        return picture
+
+    def _retell(self, server: Server, picture: _Picture, told: Iterable[Session]) -> None:
+        """Take the server's list of sessions instead of the one before."""
+        for gone in picture.sight.sessions or ():
+            self._sessions[gone.user].pop(gone.id, None)
+            if not self._sessions[gone.user]:
+                del self._sessions[gone.user]
+        before, picture.sessions = picture.sessions, frozenset(session.id for session in told)
+        for session in told:
+            self._sessions[session.user][session.id] = Resumable(session, server)
+            if session.id not in before:
+                self._arrived(session.user, server)
+
+    def _arrived(self, username: str, server: Server) -> None:
+        """A session that nobody knew: it takes the place that was promised to its user."""
+        for key in [k for k, lease in self._leases.items() if k[0] == username]:
+            if self._leases[key].server == server:
+                return self._release(key)
+        return None
 
     def _forget_old_leases(self) -> None:
         """They stand in the order in which they run out."""
         now = self._clock()
         while self._leases:
-            key, (_, until) = next(iter(self._leases.items()))
-            if until > now:
+            key, lease = next(iter(self._leases.items()))
+            if lease.until > now:
                 return
             self._release(key)
 
     def _release(self, key: tuple[str, str]) -> None:
-        picture, _ = self._leases.pop(key)
-        picture.promised -= 1
+        self._pictures[self._leases.pop(key).server].promised -= 1

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NewType
 
 from usher.errors import Unavailable
+from usher.settings import Settings
 
 AuthId = NewType("AuthId", str)
 """Lets a client come back without its password; ``AUTHID:`` and ``authid=`` on the wire."""
@@ -218,7 +219,7 @@ class Profile:
     """A session profile: what the client sees (``options``) and what only the broker knows.
 
     ``id`` can be sent back by every client. ``section`` is the name the administrator gave it;
-    clients may use either. ``settings`` are the profile's ``broker-*`` keys.
+    clients may use either. ``settings`` are its ``broker-*`` keys.
     """
 
     id: str
@@ -226,7 +227,7 @@ class Profile:
     options: Mapping[str, Option]
     access: Access = Access()
     section: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Settings = Settings()
 
     @property
     def name(self) -> str:
@@ -283,7 +284,7 @@ class Reply:
     """One answer; the wire decides how it looks.
 
     ``unavailable`` says that the login holds but the wish could not be granted.
-    ``profile_id`` is the one that was asked for.
+    ``profile_id`` is the one that was asked for; ``sessions`` are the user's own, by profile id.
     """
 
     task: Task
@@ -291,6 +292,7 @@ class Reply:
     authid: AuthId | None = field(default=None, repr=False)
     profiles: tuple[Profile, ...] = ()
     selection: Selection | None = None
+    sessions: Mapping[str, tuple[Session, ...]] = field(default_factory=dict)
     password_refused: str = ""
     unavailable: Unavailable | None = None
     profile_id: str = ""

@@ -61,10 +61,18 @@ class Selector(Protocol):
     def select(self, candidates: Sequence[Candidate], user: User) -> Server:
         """Pick one of the (never empty) candidates. No I/O, no waiting."""
 
+    def why(self, candidate: Candidate, user: User) -> str:
+        """What counts about a candidate, for people."""
+
 
 @runtime_checkable
 class Agent(Protocol):
-    """What does the server say? An OSError from any of these says that it does not answer."""
+    """What does the server say? An OSError from any of these says that it does not answer.
+
+    ``shared_database``: every server knows the sessions of all of them.
+    """
+
+    shared_database: bool
 
     async def look(self, server: Server) -> Sight:
         """How is the server now? Asked every two seconds: an agent may keep a connection."""

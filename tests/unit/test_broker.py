@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fakes import FakeAuthenticator, FakeClock, FakeProfiles
+from fakes import FakeAgent, FakeAuthenticator, FakeClock, FakeProfiles
 
 from usher.audit import Decision
 from usher.authid import AuthIds
@@ -27,7 +27,9 @@ from usher.model import (
     Vouched,
     client_at,
 )
+from usher.placing import Placer
 from usher.selection.first import First
+from usher.sessions import Sessions
 
 HERE, THERE = client_at("192.0.2.1"), client_at("192.0.2.2")
 ONE, TWO = Server("ts1", "10.0.0.1"), Server("ts2", "10.0.0.2")
@@ -46,14 +48,14 @@ class Office:
         self.authenticator = FakeAuthenticator({"alice": "wonder", "bob": "builder"})
         self.profiles = FakeProfiles(DESKTOP, STAFF, EMPTY)
         self.farm = Farm(self.clock)
+        self.agent = agent = FakeAgent()
         self.revoked: dict[str, float] = {}
         self.heard: list[Decision] = []
         self.broker = Broker(
             authenticator=self.authenticator,
             directory=Flat(groups={"staff": ["alice"]}),
             profiles=self.profiles,
-            selector=First(),
-            farm=self.farm,
+            placer=Placer(agent, self.farm, Sessions(agent, self.farm, self.clock), First(), {}),
             authids=AuthIds(
                 b"s" * 32,
                 lifetime=LIFETIME,

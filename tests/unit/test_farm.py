@@ -6,7 +6,8 @@ import pytest
 from fakes import FakeClock
 
 from usher.farm import LEASE_SECONDS, Farm
-from usher.model import Candidate, Load, Server, Sight
+from usher.model import Candidate, Load, Resumable, Server, Session, Sight, State
+from usher.settings import Settings
 
 ONE, TWO = Server("ts1", "192.0.2.1"), Server("ts2", "192.0.2.2")
 
@@ -79,3 +80,92 @@ def test_a_promise_given_again_lasts_from_then(farm: Farm, clock: FakeClock):
     farm.lease("alice", "desktop", ONE)
     clock.now += 1
     assert leases(farm) == [1, 0]
+
+
+def session(user: str, number: int = 50) -> Session:
+    name = f"{user}-{number}-1795414336_stDXFCE_dp24"
+    return Session(name, user, "ts1", State.RUNNING, number)
+
+
+def told(*sessions: Session) -> Sight:
+    return Sight(Load(len(sessions)), sessions)
+
+
+def test_the_sessions_of_a_user_are_known_as_long_as_they_are_told(farm: Farm):
+    alice, bob = session("alice"), session("bob", 51)
+    farm.seen(ONE, told(alice, bob))
+    assert farm.sessions("alice") == [Resumable(alice, ONE)]
+    farm.seen(ONE, told(bob))
+    assert farm.sessions("alice") == ()
+    assert farm.sessions("bob") == [Resumable(bob, ONE)]
+
+
+def test_a_session_on_a_dead_server_is_not_offered_until_it_comes_back(farm: Farm):
+    farm.seen(ONE, told(session("alice")))
+    farm.silent(ONE)
+    assert farm.sessions("alice") == []
+    farm.seen(ONE, told(session("alice")))
+    assert farm.sessions("alice") == [Resumable(session("alice"), ONE)]
+
+
+def test_a_session_that_appears_takes_the_place_that_was_promised(farm: Farm):
+    farm.lease("alice", "desktop", ONE)
+    farm.seen(ONE, told(session("bob")))
+    assert leases(farm) == [1, 0]
+    farm.seen(ONE, told(session("bob"), session("alice", 51)))
+    assert leases(farm) == [0, 0]
+    assert farm.leased("alice", "desktop") is None
+
+
+def test_a_session_that_was_there_before_takes_no_promised_place(farm: Farm):
+    farm.seen(ONE, told(session("alice")))
+    farm.lease("alice", "desktop", ONE)
+    farm.seen(ONE, told(session("alice"), session("bob", 51)))
+    assert leases(farm) == [1, 0]
+
+
+def test_a_session_elsewhere_takes_no_place_here(farm: Farm):
+    farm.lease("alice", "desktop", TWO)
+    farm.seen(ONE, told(session("alice")))
+    assert leases(farm) == [0, 1]
+
+
+def test_it_is_known_who_has_to_be_asked(farm: Farm):
+    assert farm.tells_everything
+    farm.seen(ONE, Sight(Load(1)))
+    assert (farm.tells_everything, farm.tells_all(ONE), farm.tells_all(TWO)) == (False, False, True)
+    farm.seen(ONE, told())
+    assert farm.tells_everything
+
+
+def test_a_drained_server_takes_nobody_new_and_still_tells_its_sessions(farm: Farm):
+    farm.seen(ONE, told(session("alice")))
+    farm.drain(["ts1"])
+    assert [candidate.server for candidate in farm.candidates([ONE, TWO])] == [TWO]
+    assert farm.sessions("alice") == [Resumable(session("alice"), ONE)]
+    farm.drain([])
+    assert len(farm.candidates([ONE, TWO])) == 2
+
+
+def test_every_server_left_out_has_its_reason(farm: Farm):
+    full, down = Server("ts3", "192.0.2.3"), Server("ts4", "192.0.2.4")
+    farm.drain(["ts1"])
+    farm.seen(full, Sight(Load(2)))
+    farm.silent(down)
+    outlooks = farm.outlooks([ONE, TWO, full, down], Settings(caps={"ts3": 2}))
+    assert [outlook.why_not for outlook in outlooks] == [
+        "it is drained",
+        "",
+        "it is full: 2 of 2 sessions",
+        "it does not answer",
+    ]
+
+
+def test_people_are_told_since_when_a_server_is_down(farm: Farm, clock: FakeClock):
+    farm.seen(ONE, Sight())
+    clock.now += 5
+    farm.silent(ONE)
+    clock.now += 7
+    farm.silent(ONE)
+    (state,) = farm.states()
+    assert (state.server, state.up, state.since, state.drained) == (ONE, False, 7, False)

@@ -13,9 +13,11 @@ NOBODY = "There is no agent on this server."
 class NoAgent:
     """No agent: every server counts as up and idle."""
 
+    shared_database = False
+
     async def look(self, server: Server) -> Sight:
         """Nothing is known."""
-        return Sight()
+        return Sight(sessions=())
 
     async def sessions(self, server: Server, username: str) -> Sequence[Session]:
         """Nothing is known."""

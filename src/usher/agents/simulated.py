@@ -95,6 +95,8 @@ class Simulated:
         self._farm = SimulatedFarm(seed, frozenset(slow or ()), frozenset(dying or ()))
         self._began = time.monotonic() - start
 
+    shared_database = False
+
     async def look(self, server: Server) -> Sight:
         """The load at this time of the farm's life; a dead server is a ConnectionRefusedError."""
         return Sight(await self._load(server))

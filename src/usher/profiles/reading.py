@@ -10,6 +10,7 @@ from usher.model import BROKER_USER, Option, Profile
 from usher.profiles.hosts import read_hosts
 from usher.profiles.rules import read_access
 from usher.profiles.statements import Note, Statement, Use, spoilt
+from usher.settings import settings
 
 DESKTOPS: Final = frozenset(
     ["CINNAMON", "GNOME", "ICEWM", "KDE", "LXDE", "MATE"]
@@ -83,7 +84,7 @@ def make_profile(name: str, section: str, layer: Layer) -> Profile | None:
         options,
         read_access(_texts(others, Use.ACL)),
         section,
-        _texts(others, Use.SETTING),
+        settings(_texts(others, Use.SETTING)),
     )
 
 

@@ -10,6 +10,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from usher import settings
 from usher.model import Option
 from usher.options import KEYS
 from usher.profiles.hosts import read_hosts
@@ -19,15 +20,6 @@ from usher.profiles.values import doubts, read_value, suggest
 from usher.qsettings import is_quoted, unquote
 
 NOT_SET: Final = "not-set"
-BROKER_KEYS: Final = (
-    "broker-agent-hostkey-policy",
-    "broker-agent-query-mode",
-    "broker-authorized-keys",
-    "broker-portscan-x2goservers",
-    "broker-session-autologin",
-    "broker-sshproxy-authorized-keys",
-    "broker-use-load-checker",
-)
 _HONOURED: Final = "holds here, as it did not with earlier brokers: see usher why"
 _TAKEN: Final = "is taken away, and nobody is kept out by it: write ALL to the deny list to close"
 _OURS: Final = frozenset(["status", "running", "suspended"])
@@ -129,8 +121,14 @@ def _acl(key: str, text: str, literal: bool) -> Statement:
 
 
 def _setting(key: str, text: str, literal: bool) -> Statement:
-    unknown = [] if key in BROKER_KEYS else [f"is unknown: {suggest(key, BROKER_KEYS)}"]
-    return _doubtful(key, Use.SETTING, text, *unknown)
+    if key in settings.IDLE:
+        return Statement(key, Use.NOTHING)
+    if key not in settings.KEYS:
+        return _doubtful(
+            key, Use.NOTHING, "", f"is unknown: {suggest(key, (*settings.KEYS, *settings.IDLE))}"
+        )
+    settings.read(key, text)
+    return Statement(key, Use.SETTING, text)
 
 
 def _doubtful(key: str, use: Use, value: Option, *doubts: str) -> Statement:

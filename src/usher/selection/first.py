@@ -8,8 +8,12 @@ from usher.model import Candidate, Server, User
 
 
 class First:
-    """Always the first server that is up."""
+    """Always the first server that may take a session."""
 
     def select(self, candidates: Sequence[Candidate], user: User) -> Server:
         """The first of the candidates."""
         return candidates[0].server
+
+    def why(self, candidate: Candidate, user: User) -> str:
+        """The order alone counts."""
+        return "the first one is taken"

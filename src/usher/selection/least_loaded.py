@@ -1,4 +1,4 @@
-"""The server with the most room: fewest sessions and promised places, then the lowest load."""
+"""The server with the most room: sessions, promised places, load and memory, by its weight."""
 
 from __future__ import annotations
 
@@ -9,19 +9,31 @@ from usher.model import Candidate, Server, User
 
 
 class LeastLoaded:
-    """The server with the most room; among equals, any."""
+    """The server with the most room; among equals, any.
 
-    def __init__(self) -> None:
+    busy: how many sessions a load average of one per core counts for
+    memory: how many sessions it counts for when no memory is free
+    """
+
+    def __init__(self, *, busy: float = 10.0, memory: float = 10.0) -> None:
+        self._busy = busy
+        self._memory = memory
         self._random = Random()  # noqa: S311 - spreads users, guards nothing
 
     def select(self, candidates: Sequence[Candidate], user: User) -> Server:
-        """The candidate with the fewest sessions and leases, then the lowest load per core."""
-        fullness = [_fullness(candidate) for candidate in candidates]
+        """The candidate that would be the least full with one session more."""
+        fullness = [self._fullness(candidate) for candidate in candidates]
         best = min(fullness)
         return self._random.choice(
             [c.server for c, full in zip(candidates, fullness, strict=True) if full == best]
         )
 
+    def why(self, candidate: Candidate, user: User) -> str:
+        """How full it would be; the lowest figure is taken."""
+        free = f"{candidate.load.free_memory:.0%} of memory free"
+        return f"{self._fullness(candidate):.2f}: {candidate.why}, {free}"
 
-def _fullness(candidate: Candidate) -> tuple[float, float]:
-    return candidate.load.sessions + candidate.leases, candidate.load.per_core
+    def _fullness(self, candidate: Candidate) -> float:
+        load = candidate.load
+        measured = load.per_core * self._busy + (1.0 - load.free_memory) * self._memory
+        return (candidate.sessions + 1 + measured) / candidate.weight

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from usher.errors import BadRequest, BrokerError
-from usher.model import BROKER_USER, Option, Profile, Reply, Task
+from usher.model import BROKER_USER, Option, Profile, Reply, Selection, Server, Task
 from usher.options import EXPLICIT_IN_JSON, KEYS, Key, Kind, Missing
 from usher.wire.answer import NOWHERE, Answer
 from usher.wire.form import read_request
@@ -64,9 +64,16 @@ def _list(reply: Reply) -> dict[str, object]:
 
 
 def _select(reply: Reply) -> dict[str, object]:
-    server = reply.selection.server if reply.selection else NOWHERE
-    session = {"server": server.address, "port": server.port}
+    server = _destination(reply.selection) if reply.selection else NOWHERE
+    session: dict[str, object] = {"server": server.address, "port": server.port}
+    if reply.selection and reply.selection.key_accepted:
+        session["authentication_pubkey"] = "ACCEPTED"
     return {"profile_id": reply.profile_id, "selected_session": session}
+
+
+def _destination(selection: Selection) -> Server:
+    """python-x2go is told no sessions: it looks for them itself, on the server it is sent to."""
+    return selection.sessions[0].server if selection.sessions else selection.server
 
 
 def _set_password(reply: Reply) -> dict[str, object]:

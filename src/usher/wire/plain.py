@@ -7,13 +7,23 @@ a refusal and brings its login window back; nothing else closes or blocks that w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from usher import qsettings
 from usher.errors import BrokerError
-from usher.model import BROKER_USER, Option, Profile, Reply, Server, Task
+from usher.model import (
+    BROKER_USER,
+    Option,
+    Profile,
+    Reply,
+    Resumable,
+    Server,
+    Session,
+    State,
+    Task,
+)
 from usher.wire.answer import NOWHERE, Answer
 from usher.wire.form import read_request
 
@@ -67,11 +77,20 @@ def _list(reply: Reply) -> str:
     name = reply.user.name if reply.user else ""
     user = qsettings.quote(name)
     profiles = "".join([user.join(_block(profile)) for profile in reply.profiles])
+    if reply.sessions:
+        profiles = "".join([_marked(profile, user, reply.sessions) for profile in reply.profiles])
     return f"{_GRANTED}START_USER_SESSIONS\n\n{profiles or _nothing_for(name)}END_USER_SESSIONS\n"
 
 
 def _select(reply: Reply) -> str:
-    return _GRANTED + _server(reply.selection.server if reply.selection else NOWHERE)
+    selection, user = reply.selection, reply.user.name if reply.user else ""
+    if not selection:
+        return _GRANTED + _server(NOWHERE)
+    mark = "!" if selection.private_key else ""  # with it, no terminal is asked for: keys forbid it
+    reachable = [own for own in selection.sessions if _host(own.server)]
+    lines = "".join([f"{_line(own, mark, user)}\n" for own in reachable])
+    sessions = f"SESSION_INFO:{lines}" if lines else ""
+    return _GRANTED + _server(selection.server, mark) + selection.private_key + sessions
 
 
 def _set_password(reply: Reply) -> str:
@@ -90,12 +109,25 @@ _BODIES: Final[dict[Task, Callable[[Reply], str]]] = {
 _is_host: Final = re.compile(r"[!-9;-~]+").fullmatch
 
 
-def _server(server: Server) -> str:
-    """x2goclient splits this line at colons: its name stands in for an IPv6 address."""
-    for host in (server.address, server.name):
-        if _is_host(host):
-            return f"SERVER:{host}:{server.port}\n"
-    return _server(NOWHERE)
+def _server(server: Server, mark: str = "") -> str:
+    host = _host(server)
+    return f"SERVER:{mark}{host}:{server.port}\n" if host else _server(NOWHERE)
+
+
+def _host(server: Server) -> str:
+    """x2goclient splits its line at colons: a name stands in for an IPv6 address."""
+    return next(filter(_is_host, (server.address, server.name)), "")
+
+
+def _line(resumable: Resumable, mark: str, user: str) -> str:
+    """A session as x2golistsessions prints it, with the fifteenth field that brokers add."""
+    told = resumable.session
+    fields = (
+        *(told.agent_pid, told.id, told.display, f"{mark}{_host(resumable.server)}", told.state),
+        *(told.started, told.cookie, told.client, told.graphics_port, told.sound_port, told.last),
+        *(told.user, told.age, told.fs_port, user),
+    )
+    return "|".join(re.sub(r"[|\s]", "_", str(field)) for field in fields)
 
 
 def _password_changed(reason: str) -> str:
@@ -118,6 +150,18 @@ def _block(profile: Profile) -> list[str]:
     if block is None:
         block = _blocks[profile] = _section(profile).split(_USER)
     return block
+
+
+def _marked(profile: Profile, user: str, sessions: Mapping[str, tuple[Session, ...]]) -> str:
+    """The profile's section, with what its user has running and suspended there."""
+    block, own = user.join(_block(profile)), sessions.get(profile.id, ())
+    if not own:
+        return block
+    suspended = sum(session.state is State.SUSPENDED for session in own)
+    marks = f"status={State.SUSPENDED if suspended else State.RUNNING}\n"
+    if profile.settings.session_counts:
+        marks += f"running={len(own) - suspended}\nsuspended={suspended}\n"
+    return f"{block[:-1]}{marks}\n"
 
 
 _is_key: Final = re.compile(r"[A-Za-z0-9_.-]+").fullmatch

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from usher.model import BROKER_USER, Server
 from usher.profiles.loading import Loader
 from usher.profiles.reading import DESKTOPS
+from usher.settings import Settings
 
 PATH = Path("profiles.conf")
 HOSTLESS = "is not set: clients are sent to localhost"
@@ -51,9 +52,10 @@ def test_profiles_are_sorted_by_their_sections():
 
 
 def test_lists_of_the_broker_do_not_reach_the_client():
-    profile = only("[a]\nacl-users-allow = x\nbroker-agent-query-mode = SSH\nhost = h\n")
+    ours = "acl-users-allow = x\nbroker-agent-query-mode = SSH\nbroker-session-limit = 2\n"
+    profile = only(f"[a]\n{ours}host = h\n")
     assert not any(key.startswith(("acl-", "broker-", "host")) for key in profile.options)
-    assert profile.settings == {"broker-agent-query-mode": "SSH"}
+    assert profile.settings == Settings(session_limit=2)
 
 
 def test_access_lists_are_inherited_and_overridden_one_by_one():

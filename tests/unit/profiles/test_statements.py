@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from usher.profiles.statements import Use, read_entry, read_line
+from usher.profiles.statements import Statement, Use, read_entry, read_line
 
 ICON = "iVBORw0KGgo="
 
@@ -110,4 +110,7 @@ def test_a_literal_text_is_taken_as_it_stands():
 
 
 def test_the_keys_of_the_broker_stay_here():
-    assert read_line("broker-agent-query-mode = SSH").use is Use.SETTING
+    assert read_line("broker-session-limit = 2").use is Use.SETTING
+    assert read_line("broker-agent-query-mode = SSH") == Statement(
+        "broker-agent-query-mode", Use.NOTHING
+    )

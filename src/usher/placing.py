@@ -1,0 +1,182 @@
+"""Where does this user go? To a session of theirs, or to the server that a selector picks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from usher.errors import NoServer, Unavailable
+from usher.farm import Farm, Outlook
+from usher.model import Candidate, Profile, Resumable, Selection, Server, Session, State, User
+from usher.ports import Agent, Selector
+from usher.sessions import Sessions
+from usher.settings import Policy
+
+log = logging.getLogger(__name__)
+
+FRESH_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
+"""At a selection: how old an answer about sessions may be, and how long one is waited for."""
+
+MARK_AGE_SECONDS = 60.0
+MARK_PATIENCE_SECONDS = 0.6
+"""The same for the marks of a list."""
+
+TAKEOVER_SECONDS = 5.0
+LOOK_SECONDS = 0.1
+
+_ENOUGH = "session-limit-reached.invalid"
+"""Shown by the client to whoever wants one more session than the profile permits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placer:
+    """Finds the user's own sessions, and a server for a new one.
+
+    ``selectors`` by name are for the profiles that ask for one, ``selector`` is for the others.
+    """
+
+    agent: Agent
+    farm: Farm
+    sessions: Sessions
+    selector: Selector
+    selectors: Mapping[str, Selector]
+
+    async def place(self, profile: Profile, servers: Sequence[Server], user: User) -> Selection:
+        """Where this user goes for this profile. Raises NoServer."""
+        own = await self._own(profile, servers, user)
+        if own and profile.settings.session_policy is not Policy.NEW:
+            return self._resume(profile, servers, user, own)
+        if _has_enough(profile, own):
+            raise NoServer(detail=f"{user.name} has {len(own)} sessions of {profile.id} already")
+        return self._new(profile, servers, user)
+
+    async def mine(
+        self, profiles: Iterable[Profile], user: User
+    ) -> Mapping[str, tuple[Session, ...]]:
+        """The user's sessions on the servers of each profile, by its id; only where there are any.
+
+        Never waits long: what is not known in time is left out.
+        """
+        if self.farm.tells_everything and not self.farm.sessions(user.name):
+            return {}
+        profiles = list(profiles)
+        servers = list({server: None for profile in profiles for server in profile.servers})
+        own = await self.sessions.of(
+            user.name, servers, max_age=MARK_AGE_SECONDS, patience=MARK_PATIENCE_SECONDS
+        )
+        found = {p.id: tuple([o.session for o in own if o.server in p.servers]) for p in profiles}
+        return {name: sessions for name, sessions in found.items() if sessions}
+
+    def outlooks(self, profile: Profile, servers: Iterable[Server], user: User) -> Iterator[str]:
+        """For people: what speaks for each server, or against it."""
+        selector = self._selector(profile)
+        for outlook in self.farm.outlooks(servers, profile.settings):
+            name, candidate = outlook.server.name, outlook.candidate
+            why = selector.why(candidate, user) if candidate else f"left out: {outlook.why_not}"
+            yield f"{name}: {why}"
+
+    async def _own(
+        self, profile: Profile, servers: Sequence[Server], user: User
+    ) -> list[Resumable]:
+        settings = profile.settings
+        if settings.session_policy is Policy.NEW and not settings.session_limit:
+            return []
+        own = await self._look(servers, user, FRESH_SECONDS)
+        if settings.session_policy is Policy.TAKEOVER and own:
+            return await self._take_over(servers, user, own)
+        return own
+
+    async def _look(self, servers: Sequence[Server], user: User, max_age: float) -> list[Resumable]:
+        own = await self.sessions.of(user.name, servers, max_age=max_age, patience=PATIENCE_SECONDS)
+        return [*_tellable(own)]
+
+    def _resume(
+        self, profile: Profile, servers: Sequence[Server], user: User, own: Sequence[Resumable]
+    ) -> Selection:
+        """The user's sessions, and a server for a new one beside them.
+
+        X2Go Client uses one port for all that it is told, so others cannot be offered.
+        """
+        best = own[0]
+        if profile.settings.session_policy is not Policy.CHOOSE:
+            return Selection(best.server, sessions=(best,))
+        port = best.server.port
+        alike = [server for server in servers if server.port == port]
+        selection = Selection(best.server)
+        if _has_enough(profile, own):
+            selection = Selection(Server(_ENOUGH, _ENOUGH, port))
+        elif candidates := self.farm.candidates(alike, profile.settings):
+            selection = self._pick(profile, candidates, user)
+        offered = [resumable for resumable in own if resumable.server.port == port]
+        return replace(selection, sessions=tuple(offered))
+
+    def _new(self, profile: Profile, servers: Sequence[Server], user: User) -> Selection:
+        """A place on a server, promised; not on the one that this user has just been sent to."""
+        outlooks = self.farm.outlooks(servers, profile.settings)
+        candidates = [outlook.candidate for outlook in outlooks if outlook.candidate]
+        if not candidates:
+            raise NoServer(detail=_against(profile, outlooks))
+        failed = self.farm.leased(user.name, profile.id)
+        others = [candidate for candidate in candidates if candidate.server != failed]
+        selection = self._pick(profile, others or candidates, user)
+        self.farm.lease(user.name, profile.id, selection.server)
+        return selection
+
+    def _pick(self, profile: Profile, candidates: Sequence[Candidate], user: User) -> Selection:
+        server = self._selector(profile).select(candidates, user)
+        chosen = next(candidate for candidate in candidates if candidate.server is server)
+        return Selection(server, chosen)
+
+    def _selector(self, profile: Profile) -> Selector:
+        return self.selectors.get(profile.settings.selector, self.selector)
+
+    async def _take_over(
+        self, servers: Sequence[Server], user: User, own: list[Resumable]
+    ) -> list[Resumable]:
+        """Suspend the best one if it runs, and see that it is done; else the user may choose."""
+        best = own[0]
+        if _waits(best):
+            return own
+        try:
+            async with asyncio.timeout(TAKEOVER_SECONDS):
+                await self.agent.suspend(best.server, best.session)
+                while True:
+                    now = await self._look([best.server], user, 0.0)
+                    if suspended := [own for own in now if _same(own, best) and _waits(own)]:
+                        return suspended
+                    await asyncio.sleep(LOOK_SECONDS)
+        except (Unavailable, OSError) as error:  # TimeoutError is one
+            log.warning("%s of %s cannot be taken over: %s", best.session.id, user.name, error)
+            return own
+
+
+def _tellable(own: Iterable[Resumable]) -> Iterator[Resumable]:
+    """X2Go Client looks for ids within ids: of two that contain one another, the better one."""
+    told: list[str] = []
+    for resumable in own:
+        name = resumable.session.id
+        if not any(name in other or other in name for other in told):
+            told.append(name)
+            yield resumable
+
+
+def _same(one: Resumable, other: Resumable) -> bool:
+    return one.session.id == other.session.id
+
+
+def _waits(own: Resumable) -> bool:
+    return own.session.state is State.SUSPENDED
+
+
+def _has_enough(profile: Profile, own: Sequence[Resumable]) -> bool:
+    limit = profile.settings.session_limit
+    return bool(limit) and len(own) >= limit
+
+
+def _against(profile: Profile, outlooks: Iterable[Outlook]) -> str:
+    """Why none of the servers of a profile can be had."""
+    reasons = "; ".join(f"{outlook.server.name}: {outlook.why_not}" for outlook in outlooks)
+    return f"no server for {profile.id}: {reasons or 'it has none'}"

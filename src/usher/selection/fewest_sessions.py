@@ -1,0 +1,28 @@
+"""The server with the fewest sessions, promised places included, by its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from usher.model import Candidate, Server, User
+
+
+class FewestSessions:
+    """The server with the fewest sessions; among equals, any."""
+
+    def __init__(self) -> None:
+        self._random = Random()  # noqa: S311 - spreads users, guards nothing
+
+    def select(self, candidates: Sequence[Candidate], user: User) -> Server:
+        """The candidate that would have the fewest sessions with one more."""
+        least = min(map(_sessions, candidates))
+        return self._random.choice([c.server for c in candidates if _sessions(c) == least])
+
+    def why(self, candidate: Candidate, user: User) -> str:
+        """How many sessions it would have; the lowest figure is taken."""
+        return f"{_sessions(candidate):.2f}: {candidate.why}"
+
+
+def _sessions(candidate: Candidate) -> float:
+    return (candidate.sessions + 1) / candidate.weight
