@@ -130,6 +130,7 @@ class FakeStore:
     def __init__(self) -> None:
         self._secrets: dict[str, bytes] = {}
         self._revocations: dict[str, float] = {}
+        self._kept: dict[tuple[str, str], str] = {}
 
     def secret(self, name: str) -> bytes:
         """Made of the name and of which store it is."""
@@ -143,6 +144,18 @@ class FakeStore:
     async def revocations(self) -> Mapping[str, float]:
         """All of them."""
         return dict(self._revocations)
+
+    async def keep(self, kind: str, name: str, value: str) -> None:
+        """Remember it."""
+        self._kept[kind, name] = value
+
+    async def drop(self, kind: str, name: str) -> None:
+        """Forget it."""
+        self._kept.pop((kind, name), None)
+
+    async def kept(self, kind: str) -> Mapping[str, str]:
+        """All of the kind."""
+        return {name: value for (of, name), value in self._kept.items() if of == kind}
 
 
 class FakeClock:

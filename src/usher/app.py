@@ -9,7 +9,6 @@ import os
 import resource
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -30,14 +29,15 @@ from usher.frontends.socket import UnixSocket
 from usher.frontends.tls import Certificate
 from usher.model import Reply, Request
 from usher.monitor import Monitor
+from usher.orders import Orders
 from usher.placing import Placer
-from usher.ports import Worker
+from usher.ports import Directory, ProfileSource, Worker
 from usher.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
-REVOCATION_SECONDS = 2.0
+STORE_SECONDS = 2.0
 THREAD_SECONDS = 1.0
 
 LASTING = ("http", "socket", "store", "audit")
@@ -63,7 +63,9 @@ class Daemon:
         with blamed(config, Audit, "path"):
             self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
         self._listeners = [hears for hears in (self._audit, listener) if hears]
+        self._placer = self._make_placer(self._parts)
         self._broker = self._make_broker(self._parts)
+        self._orders = Orders(self._parts.store, self._farm, self._revoked, self._for_orders)
         with blamed(config, Http, "certificate"):
             self._tls = _certificate(self._parts)
         self._stop = asyncio.Event()
@@ -77,7 +79,7 @@ class Daemon:
         """Serve until SIGTERM or SIGINT. Raises ConfigError when it cannot listen."""
         _allow_many_connections()
         _collect_rarely()
-        await self._read_revocations()
+        await self._orders.refresh()
         http, unix = self._http_server(), self._unix_socket()
         with blamed(self._config, Socket, "path"):
             await unix.listen()
@@ -86,7 +88,7 @@ class Daemon:
         self._heed_signals()
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._live())]
-            background.append(tasks.create_task(self._keep_revocations()))
+            background.append(tasks.create_task(self._keep_up()))
             background += [tasks.create_task(_keep(w)) for w in (self._audit, self._tls) if w]
             announce([url])
             await asyncio.gather(http.run_until(self._stop), unix.run_until(self._stop))
@@ -124,7 +126,8 @@ class Daemon:
             if config.table(name).values != self._config.table(name).values:
                 log.warning("[%s] changes at the next start only", name)
         parts = replace(parts, store=self._parts.store)
-        self._parts, self._broker = parts, self._make_broker(parts)
+        self._parts, self._placer = parts, self._make_placer(parts)
+        self._broker = self._make_broker(parts)
         log.info("%s was read again", self._config.file)
 
     def _workers(self) -> Iterator[Worker]:
@@ -136,7 +139,7 @@ class Daemon:
             authenticator=parts.authenticator,
             directory=parts.directory,
             profiles=parts.profiles,
-            placer=self._placer(parts),
+            placer=self._placer,
             authids=AuthIds(
                 parts.store.secret("secret"),
                 lifetime=parts.authid.lifetime,
@@ -146,7 +149,10 @@ class Daemon:
             listener=self._hear if self._listeners else None,
         )
 
-    def _placer(self, parts: Parts) -> Placer:
+    def _for_orders(self) -> tuple[Placer, Directory, ProfileSource]:
+        return self._placer, self._parts.directory, self._parts.profiles
+
+    def _make_placer(self, parts: Parts) -> Placer:
         sessions = Sessions(parts.agent, self._farm)
         return Placer(parts.agent, self._farm, sessions, parts.selector, parts.selectors)
 
@@ -166,27 +172,17 @@ class Daemon:
             path=options.path,
             relays=options.relays,
             admins=options.admins,
-            orders={"revoke": self._revoke},
+            orders=self._orders.table(),
         )
 
-    async def _revoke(self, username: str) -> str:
-        """End all of a user's logins."""
-        now = time.time()
-        await self._parts.store.revoke(username, now)
-        self._revoked[username] = now
-        return f"{username} has to log in again.\n"
-
-    async def _read_revocations(self) -> None:
-        self._revoked.update(await self._parts.store.revocations())
-
-    async def _keep_revocations(self) -> None:
+    async def _keep_up(self) -> None:
         """Several daemons may share a store: what one was told holds for all."""
         while True:
-            await asyncio.sleep(REVOCATION_SECONDS)
+            await asyncio.sleep(STORE_SECONDS)
             try:
-                await self._read_revocations()
+                await self._orders.refresh()
             except OSError as error:
-                log.warning("the revocations cannot be read: %s", error)
+                log.warning("the store cannot be read: %s", error)
 
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
 import sys
-import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from usher import checks, logs
-from usher.assembly import inspect
-from usher.cgi import ask
-from usher.config import Socket, core, load
+from usher import commands
 from usher.errors import ConfigError
 from usher.model import Client, client_at
-from usher.plugins import build
-from usher.ports import Checked, Directory, ProfileSource, Store
 
 CONFIG = Path("/etc/usher/usher.toml")
 
+Parser = argparse.ArgumentParser
 Run = Callable[[argparse.Namespace], int]
 """Does what a command says, and returns the exit status."""
 
@@ -52,26 +44,48 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="usher", description="An X2Go session broker.")
     made.add_argument("--version", action="version", version=f"usher {version('x2go-usher')}")
     made.set_defaults(run=lambda _: print(made.format_help(), end="") or 0)
-    commands = made.add_subparsers(metavar="COMMAND")
+    added = made.add_subparsers(metavar="COMMAND")
 
-    def command(name: str, run: Run, about: str, **more: Any) -> argparse.ArgumentParser:
+    def command(name: str, run: Run, about: str, *above: Parser) -> Parser:
         described = f"{about[0].upper()}{about[1:]}."
-        added = commands.add_parser(name, help=about, description=described, **more)
-        added.set_defaults(run=run)
-        return added
+        new = added.add_parser(name, help=about, description=described, parents=above)
+        new.set_defaults(run=run)
+        return new
 
-    command("serve", _serve, "run the broker", parents=[config])
-    command("check", _check, "tell all that is misconfigured", parents=[config])
-    why = command("why", _why, "explain what a user may see", parents=[config])
-    why.add_argument("user", type=_user, metavar="USER", help="as they log in")
-    why.add_argument("profile", metavar="PROFILE", nargs="?", help="only this profile")
-    where = "the client's address; default: 127.0.0.1"
-    why.add_argument("--client", type=_client, default="127.0.0.1", metavar="ADDR", help=where)
-    revoke = command("revoke", _revoke, "end all logins of a user", parents=[config])
+    command("serve", commands.serve, "run the broker", config)
+    command("check", commands.check, "tell all that is misconfigured", config)
+    _why(command("why", commands.why, "explain what a user may see", config))
+    revoke = command("revoke", commands.revoke, "end all logins of a user", config)
     revoke.add_argument("user", type=_user, metavar="USER", help="as they log in")
-    demo = command("demo", _demo, "run a broker with made-up users and servers")
+    _hosts(command("hosts", commands.hosts, "show the X2Go Servers, or set one up", config))
+    for name, run, about in _DRAINS:
+        drain = command(name, run, about, config)
+        drain.add_argument("host", type=_host, metavar="HOST", help="as the profiles name it")
+    demo = command("demo", commands.demo, "run a broker with made-up users and servers")
     demo.add_argument("--port", type=_port, default=8080, metavar="N", help="default: 8080")
     return made
+
+
+_DRAINS = (
+    ("drain", commands.drain, "let a server take no new sessions"),
+    ("undrain", commands.undrain, "let a server take new sessions again"),
+)
+
+
+def _why(why: Parser) -> None:
+    why.add_argument("user", type=_user, metavar="USER", help="as they log in")
+    about = "only this profile, and what speaks for each of its servers"
+    why.add_argument("profile", metavar="PROFILE", nargs="?", help=about)
+    where = "the client's address; default: 127.0.0.1"
+    why.add_argument("--client", type=_client, default="127.0.0.1", metavar="ADDR", help=where)
+
+
+def _hosts(hosts: Parser) -> None:
+    what = "trust: show a server's host key and add it; install: print what a server needs"
+    known = ["trust", "install"]
+    hosts.add_argument("action", nargs="?", choices=known, metavar="trust|install", help=what)
+    hosts.add_argument("host", nargs="?", metavar="HOST", help="as the profiles name it")
+    hosts.add_argument("--apply", action="store_true", help="with install: do it, by ssh as root")
 
 
 def _client(text: str) -> Client:
@@ -87,93 +101,16 @@ def _user(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    if not text:
+        raise ArgumentTypeError("is empty: write the server's name")
+    return text
+
+
 def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) <= 65535):
         raise ArgumentTypeError(f"{text} is no port: write 1 to 65535")
     return int(text)
-
-
-# The daemon and what it needs are imported where they run: the other commands answer at once.
-
-
-def _serve(arguments: argparse.Namespace) -> int:
-    from usher.app import serve
-
-    logs.start(logging.INFO)
-    serve(load(arguments.config.absolute()), _announce)
-    return 0
-
-
-def _announce(urls: list[str]) -> None:
-    print("usher: ready on", *urls, file=sys.stderr, flush=True)
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    from usher.demo import run
-
-    logs.start(logging.WARNING)
-    return run(arguments.port)
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    config = load(arguments.config)
-    _, found = inspect(config)
-    faults = sorted({*found, *checks.start(config)})
-    for fault in faults:
-        print(fault)
-    if any(not fault.warning for fault in faults):
-        return 2
-    print(f"{arguments.config}: fine", file=sys.stderr)
-    return 0
-
-
-def _why(arguments: argparse.Namespace) -> int:
-    """Needs nothing but the directory and the profiles; what else is wrong, check tells."""
-    logging.disable()
-    config = load(arguments.config)
-    directory = build(Directory, config.table("directory"))
-    profiles = build(ProfileSource, config.table("profiles"))
-    faults = profiles.faults() if isinstance(profiles, Checked) else ()
-    if fatal := [fault for fault in faults if fault.fatal]:
-        raise ConfigError(fatal)
-    try:
-        return asyncio.run(_explain(directory, profiles, arguments))
-    except Exception as error:  # noqa: BLE001 - a plugin may be anybody's
-        print(f"usher: a plugin failed: {error or type(error).__name__}", file=sys.stderr)
-        return 1
-
-
-async def _explain(directory: Directory, source: ProfileSource, asked: argparse.Namespace) -> int:
-    """Print the verdict about every profile, or the wanted one, and the rule that made it."""
-    username, wanted, client = asked.user, asked.profile, asked.client
-    user = await directory.user(username)
-    groups = ", ".join(sorted(user.groups)) or "none"
-    print(f"{username}, in groups: {groups}, at {client.address}")
-    catalogue = await source.profiles(user)
-    profiles = [p for p in catalogue.profiles if wanted in (None, p.id, p.section)]
-    for profile in profiles:
-        verdict = catalogue.why(profile, user, client)
-        said = "visible" if verdict else "hidden"
-        print(f"{profile.section or profile.id}: {said}: {verdict.why}")
-    if wanted and not profiles:
-        print(f"there is no profile {wanted!r} for {username}: see usher check", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _revoke(arguments: argparse.Namespace) -> int:
-    """Tell the daemon; when none runs, the store alone, which the next one will read."""
-    config = load(arguments.config)
-    path = core(config, Socket).path
-    try:
-        status, _, body = ask(str(path), "admin revoke", arguments.user.encode())
-    except (FileNotFoundError, ConnectionRefusedError):
-        store = build(Store, config.table("store"))
-        asyncio.run(store.revoke(arguments.user, time.time()))
-        print(f"No daemon is running; {arguments.user} will have to log in again at the next one.")
-        return 0
-    print(body.decode().rstrip(), file=sys.stdout if status == 200 else sys.stderr)
-    return 0 if status == 200 else 1
 
 
 if __name__ == "__main__":

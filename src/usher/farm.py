@@ -21,7 +21,9 @@ class _Picture:
     """``sessions``: the ids that were told. A server nobody has looked at has none to tell."""
 
     up: bool = True
+    why: str = ""
     since: float = 0.0
+    heard: float = 0.0
     sight: Sight = Sight(sessions=())
     sessions: frozenset[str] = frozenset()
     promised: int = 0
@@ -44,11 +46,16 @@ class Outlook:
 
 @dataclass(slots=True)
 class State:
-    """What is known of a server, for people. ``since`` and ``age`` are in seconds."""
+    """What is known of a server, for people: up or down for ``since`` seconds, and ``why``.
+
+    ``heard``: how many seconds ago it last answered.
+    """
 
     server: Server
     up: bool
+    why: str
     since: float
+    heard: float
     drained: bool
     sight: Sight
     promised: int = field(default=0)
@@ -68,14 +75,23 @@ class Farm:
     def seen(self, server: Server, sight: Sight) -> None:
         """The server answered."""
         picture = self._turn(server, up=True)
+        picture.heard = self._clock()
         if sight.sessions != picture.sight.sessions:
             self._retell(server, picture, sight.sessions or ())
         picture.sight = sight
         (self._untold.add if sight.sessions is None else self._untold.discard)(server)
 
-    def silent(self, server: Server) -> None:
-        """The server did not answer."""
-        self._turn(server, up=False)
+    def silent(self, server: Server, why: str = "") -> None:
+        """The server did not answer, and why."""
+        self._turn(server, up=False).why = why or "it does not answer"
+
+    def forget(self, server: Server) -> None:
+        """Nobody is interested in the server any more."""
+        self._retell(server, self._pictures[server], ())
+        self._untold.discard(server)
+        for key in [key for key, lease in self._leases.items() if lease.server == server]:
+            self._release(key)
+        del self._pictures[server]
 
     def drain(self, names: Iterable[str]) -> None:
         """The servers of these names, and no others, take no new sessions from now on."""
@@ -114,11 +130,14 @@ class Farm:
 
     def states(self) -> list[State]:
         """All that is known of every server."""
+        now = self._clock()
         return [
             State(
                 server,
                 picture.up,
-                self._clock() - picture.since,
+                picture.why,
+                now - picture.since,
+                now - picture.heard,
                 server.name in self._drained,
                 picture.sight,
                 picture.promised,
@@ -143,7 +162,7 @@ class Farm:
     def _outlook(self, server: Server, settings: Settings) -> Outlook:
         picture = self._pictures[server]
         if not picture.up:
-            return Outlook(server, why_not="it does not answer")
+            return Outlook(server, why_not=picture.why)
         if server.name in self._drained:
             return Outlook(server, why_not="it is drained")
         weight, cap = settings.weights.get(server.name, 1.0), settings.caps.get(server.name, 0)

@@ -143,11 +143,13 @@ class Session:
 class Sight:
     """A server as its agent sees it now.
 
-    ``sessions`` are all that are on it; None when the agent can only tell one user's.
+    ``sessions`` are all that are on it; None when the agent can only tell one user's. ``agent``
+    is its name and version.
     """
 
     load: Load = Load()
     sessions: tuple[Session, ...] | None = None
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from usher.ports import Agent
 log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 2.0
-PATIENCE_SECONDS = 2.0
-AT_ONCE = 64
+PATIENCE_SECONDS = 10.0
+"""Longer than an agent's own, for one that has to connect first."""
 
 
 class KnowsServers(Protocol):
@@ -26,7 +26,7 @@ class KnowsServers(Protocol):
 
 
 class Monitor:
-    """Asks every known server how it is, all at once, again and again."""
+    """Looks at every known server again and again; none of them holds up another."""
 
     def __init__(self, agent: Agent, farm: Farm, source: KnowsServers) -> None:
         self._agent = agent
@@ -34,27 +34,33 @@ class Monitor:
         self._source = source
 
     async def run(self) -> None:
-        """Look at the farm until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(PERIOD_SECONDS)
+        """Look at the farm until cancelled. Whom no profile names any more is forgotten."""
+        watched: dict[Server, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                known = set(self._source.known_servers())
+                for server in known - watched.keys():
+                    watched[server] = tasks.create_task(self._watch(server))
+                for server in watched.keys() - known:
+                    watched.pop(server).cancel()
+                    self._farm.forget(server)
+                await asyncio.sleep(PERIOD_SECONDS)
 
-    async def look(self) -> None:
-        """Ask every server once; one that does not answer in time counts as silent."""
-        servers = list(self._source.known_servers())
-        for first in range(0, len(servers), AT_ONCE):
-            await asyncio.gather(*map(self._ask, servers[first : first + AT_ONCE]))
-            await asyncio.sleep(0)  # clients are between one lot and the next
-
-    async def _ask(self, server: Server) -> None:
+    async def look(self, server: Server) -> None:
+        """Look once; a server that does not answer in time counts as silent."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 sight = await self._agent.look(server)
         except OSError as error:  # TimeoutError is one
             log.debug("%s does not answer: %s", server.name, error)
-            self._farm.silent(server)
-        except Exception:  # the other servers are still to be asked
+            self._farm.silent(server, str(error))
+        except Exception:
             log.exception("%s answers what nobody can read", server.name)
-            self._farm.silent(server)
+            self._farm.silent(server, "it answers what nobody can read")
         else:
             self._farm.seen(server, sight)
+
+    async def _watch(self, server: Server) -> None:
+        while True:
+            await self.look(server)
+            await asyncio.sleep(PERIOD_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from usher.errors import NoServer, Unavailable
@@ -70,8 +70,12 @@ class Placer:
         found = {p.id: tuple([o.session for o in own if o.server in p.servers]) for p in profiles}
         return {name: sessions for name, sessions in found.items() if sessions}
 
-    def outlooks(self, profile: Profile, servers: Iterable[Server], user: User) -> Iterator[str]:
-        """For people: what speaks for each server, or against it."""
+    async def explain(
+        self, profile: Profile, servers: Sequence[Server], user: User
+    ) -> AsyncIterator[str]:
+        """For people: the user's sessions, then what speaks for each server, or against it."""
+        for own in await self._look(servers, user, FRESH_SECONDS):
+            yield f"{own.server.name}: has {own.session.id}, {own.session.state.name.lower()}"
         selector = self._selector(profile)
         for outlook in self.farm.outlooks(servers, profile.settings):
             name, candidate = outlook.server.name, outlook.candidate

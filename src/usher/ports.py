@@ -101,6 +101,15 @@ class Store(Protocol):
     async def revocations(self) -> Mapping[str, float]:
         """Every revocation: user name to the latest ``since``."""
 
+    async def keep(self, kind: str, name: str, value: str) -> None:
+        """Remember a value under this name, among others of its kind, instead of the one before."""
+
+    async def drop(self, kind: str, name: str) -> None:
+        """Forget it; what is not there is no error."""
+
+    async def kept(self, kind: str) -> Mapping[str, str]:
+        """All of a kind, by name."""
+
 
 @runtime_checkable
 class Worker(Protocol):

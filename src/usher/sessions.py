@@ -89,7 +89,7 @@ class Sessions:
             self._answers[question] = _Answer(self._clock(), sessions)
         except OSError as error:  # TimeoutError is one
             log.warning("%s does not tell the sessions of %s: %s", server.name, username, error)
-            self._farm.silent(server)
+            self._farm.silent(server, str(error))
         except Exception:  # one broken server must not hide the sessions on the others
             log.exception("%s tells of sessions what nobody can read", server.name)
 

@@ -56,6 +56,19 @@ async def test_many_revocations_at_once_are_all_remembered(store: Store):
     assert len(await store.revocations()) == 20
 
 
+async def test_what_is_kept_is_there_until_it_is_dropped(store: Store):
+    assert await store.kept("drained") == {}
+    await store.keep("drained", "ts1", "")
+    await store.keep("drained", "ts2", "old")
+    await store.keep("drained", "ts2", "new ä")
+    await store.keep("other", "ts1", "x")
+    assert await store.kept("drained") == {"ts1": "", "ts2": "new ä"}
+    await store.drop("drained", "ts1")
+    await store.drop("drained", "nobody")
+    assert await store.kept("drained") == {"ts2": "new ä"}
+    assert await store.kept("other") == {"ts1": "x"}
+
+
 class TestSqlite:
     """What a folder on a disk promises beside that."""
 
@@ -85,7 +98,7 @@ class TestSqlite:
     async def test_without_its_folder_there_is_nothing_to_revoke_and_nothing_is_made(
         self, tmp_path: Path
     ):
-        with pytest.raises(OSError, match="there is nothing to revoke"):
+        with pytest.raises(OSError, match="there is nothing to change"):
             await Sqlite(path=tmp_path / "some" / "where").revoke("alice", 1.0)
         assert not [*tmp_path.iterdir()]
 

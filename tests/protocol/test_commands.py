@@ -88,7 +88,7 @@ def test_with_no_store_there_is_nothing_to_revoke_and_none_is_made(tmp_path: Pat
     before = sorted(tmp_path.rglob("*"))
     ended = usher("revoke", "alice", "-c", config)
     assert ended.returncode == 1
-    assert "there is nothing to revoke" in ended.stderr
+    assert "there is nothing to change" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
 

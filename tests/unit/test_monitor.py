@@ -8,6 +8,7 @@ import pytest
 from fakes import FakeAgent, FakeProfiles
 
 from usher import monitor
+from usher.access import Catalogue
 from usher.farm import Farm
 from usher.model import Load, Profile, Server
 from usher.monitor import Monitor
@@ -36,9 +37,13 @@ def up(farm: Farm) -> dict[str, Load]:
     return {candidate.server.name: candidate.load for candidate in farm.candidates(SERVERS)}
 
 
+async def look_at_all(watching: Monitor) -> None:
+    await asyncio.gather(*map(watching.look, SERVERS))
+
+
 async def test_every_known_server_is_asked(watching: Monitor, agent: FakeAgent, farm: Farm):
     agent.loads = {server.name: Load(number) for number, server in enumerate(SERVERS)}
-    await watching.look()
+    await look_at_all(watching)
     assert up(farm) == agent.loads
 
 
@@ -48,7 +53,7 @@ async def test_a_server_that_gives_no_answer_is_silent_and_holds_up_no_other(
 ):
     getattr(agent, misfortune).add("ts1")
     agent.loads = {"ts0": Load(7)}
-    await watching.look()
+    await look_at_all(watching)
     assert up(farm) == {"ts0": Load(7), "ts2": Load(), "ts3": Load()}
 
 
@@ -62,5 +67,18 @@ async def test_a_server_that_comes_back_is_seen_without_anybody_asking(
             await asyncio.sleep(0)
         agent.down.clear()
         while "ts1" not in up(farm):
+            await asyncio.sleep(0)
+        running.cancel()
+
+
+async def test_a_server_that_no_profile_names_any_more_is_forgotten(
+    watching: Monitor, agent: FakeAgent, farm: Farm
+):
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watching.run())
+        while len(farm.states()) < len(SERVERS):
+            await asyncio.sleep(0)
+        watching._source.catalogue = Catalogue([])
+        while farm.states():
             await asyncio.sleep(0)
         running.cancel()

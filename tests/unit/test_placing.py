@@ -185,9 +185,11 @@ async def test_a_list_tells_the_sessions_of_each_profile(desk: Desk):
     }
 
 
-def test_people_are_told_what_counts_about_every_server(desk: Desk):
+async def test_people_are_told_of_the_sessions_and_what_counts_about_every_server(desk: Desk):
+    desk.tell(session(ONE, 50))
     desk.farm.silent(TWO)
-    assert [*desk.placer.outlooks(PROFILE, (ONE, TWO), ALICE)] == [
+    assert [line async for line in desk.placer.explain(PROFILE, (ONE, TWO), ALICE)] == [
+        "ts1: has alice-50-1795414336_stDXFCE_dp24, suspended",
         "ts1: the first one is taken",
         "ts2: left out: it does not answer",
     ]

@@ -14,13 +14,18 @@ from tempfile import NamedTemporaryFile
 
 from usher import places
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS revocation (username TEXT PRIMARY KEY, since REAL NOT NULL)"
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS revocation (username TEXT PRIMARY KEY, since REAL NOT NULL);
+    CREATE TABLE IF NOT EXISTS kept (
+        kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, name)
+    );
+"""
 _REVOKE = """
     INSERT INTO revocation VALUES (?, ?)
     ON CONFLICT (username) DO UPDATE SET since = max(since, excluded.since)
 """
 _SECRET_BYTES = 32
-_NOTHING = "there is nothing to revoke: no daemon has ever kept anything here"
+_NOTHING = "there is nothing to change: no daemon has ever kept anything here"
 
 
 class Sqlite:
@@ -58,11 +63,39 @@ class Sqlite:
         """Read them all."""
         return await asyncio.to_thread(self._revocations)
 
+    async def keep(self, kind: str, name: str, value: str) -> None:
+        """Write it to the disk."""
+        await self._change("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", kind, name, value)
+
+    async def drop(self, kind: str, name: str) -> None:
+        """Take it off the disk."""
+        await self._change("DELETE FROM kept WHERE kind = ? AND name = ?", kind, name)
+
+    async def kept(self, kind: str) -> Mapping[str, str]:
+        """Read them all."""
+        return await asyncio.to_thread(self._kept, kind)
+
+    async def _change(self, statement: str, *values: str) -> None:
+        def change() -> None:
+            self._need_folder()
+            with self._database() as database:
+                database.execute(statement, values)
+
+        await asyncio.to_thread(change)
+
+    def _kept(self, kind: str) -> Mapping[str, str]:
+        with self._database() as database:
+            return dict(database.execute("SELECT name, value FROM kept WHERE kind = ?", (kind,)))
+
     def _revoke(self, username: str, since: float) -> None:
-        if not self._folder.exists():  # made by root, the daemon could not use it
-            raise OSError(errno.ENOENT, _NOTHING, str(self._folder))
+        self._need_folder()
         with self._database() as database:
             database.execute(_REVOKE, (username, since))
+
+    def _need_folder(self) -> None:
+        """Made by root, the daemon could not use it."""
+        if not self._folder.exists():
+            raise OSError(errno.ENOENT, _NOTHING, str(self._folder))
 
     def _revocations(self) -> Mapping[str, float]:
         with self._database() as database:
@@ -76,7 +109,7 @@ class Sqlite:
         try:
             with closing(sqlite3.connect(path, timeout=10)) as database:
                 database.execute("PRAGMA journal_mode = WAL")
-                database.execute(_SCHEMA)
+                database.executescript(_SCHEMA)
                 _belong_with(self._folder, path)
                 with database:
                     yield database

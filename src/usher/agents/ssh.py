@@ -1,0 +1,137 @@
+"""The agent that existing farms have: a command that is called through SSH for every question."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+
+from usher.agents.connections import Connections
+from usher.agents.listing import checked_user, read_sessions
+from usher.errors import Unavailable
+from usher.model import Grant, Load, Server, Session, Sight
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 2.0
+LOAD_SECONDS = 10.0
+"""How old a load may be: telling it costs the server more than a tenth of a second."""
+
+CALLS_AT_ONCE = 4
+"""sshd takes ten at most, and counts one for a while after its end."""
+
+ANSWER_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class _Known:
+    calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
+    load: Load = Load()
+    until: float = 0.0
+
+
+class Ssh:
+    """Calls x2gobroker-agent on the servers. It tells one user's sessions, and only when asked.
+
+    username: the account that the broker logs in to on every server
+    key: the private key to log in with
+    known_hosts: the host keys of the servers, by their names, as OpenSSH writes them
+    command: the agent's path on the servers
+    shared_database: the servers share one session database, so that any of them knows all
+    """
+
+    def __init__(
+        self,
+        *,
+        username: str = "x2gobroker",
+        key: Path = Path("/etc/usher/id_ed25519"),
+        known_hosts: Path = Path("/etc/usher/known_hosts"),
+        command: str = "/usr/lib/x2go/x2gobroker-agent",
+        shared_database: bool = False,
+    ) -> None:
+        if not command.startswith("/") or not command.replace("/", "").replace("-", "").isalnum():
+            raise ValueError(f"{command!r} is no path: write one of letters, digits, / and -")
+        self.shared_database = shared_database
+        self._connections = Connections(username, key, known_hosts)
+        self._command = command
+        self._known: defaultdict[Server, _Known] = defaultdict(_Known)
+
+    async def run(self) -> None:
+        """Nothing to do; at the end, close the connections."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._connections.close()
+
+    async def look(self, server: Server) -> Sight:
+        """The load, asked for now and then; meanwhile it counts that the connection lives."""
+        known = self._known[server]
+        if time.monotonic() >= known.until:
+            known.load = read_load(await self._call(server, "root", "checkload"))
+            known.until = time.monotonic() + LOAD_SECONDS
+        await self._connections.to(server)
+        return Sight(known.load, agent="x2gobroker-agent")
+
+    async def sessions(self, server: Server, username: str) -> Sequence[Session]:
+        """What the server lists for that user; nothing for one that it does not know."""
+        try:
+            lines = await self._call(server, checked_user(username), "listsessions")
+        except (ValueError, Unavailable) as error:
+            log.info("no sessions of %r on %s: %s", username, server.name, error)
+            return ()
+        return [*read_sessions(lines)]
+
+    async def authorize(self, server: Server, grant: Grant) -> None:
+        """Not done with this agent so far."""
+        raise Unavailable(detail="the existing agent is not asked to place keys")
+
+    async def withdraw(self, server: Server, grant: Grant) -> None:
+        """Nothing was authorised."""
+
+    async def suspend(self, server: Server, session: Session) -> None:
+        """This agent would only mark the database, and the next listing undoes it."""
+        raise Unavailable(detail="the existing agent cannot suspend a session for good")
+
+    async def _call(self, server: Server, username: str, task: str) -> list[str]:
+        """The lines after OK. Raises Unavailable with what was said instead, and OSError."""
+        connection = await self._connections.to(server)
+        command = f"{self._command} {username} {task}"
+        async with self._known[server].calls, asyncio.timeout(ANSWER_SECONDS):
+            try:
+                said, noise = await _run(connection, command)
+            except asyncssh.Error as error:
+                raise ConnectionError(f"{task} on {server.name}: {error}") from error
+        first, *lines = said.splitlines() or [""]
+        if noise:
+            log.debug("%s on %s, beside its answer: %s", task, server.name, noise[:500])
+        if not first.startswith("OK"):
+            raise Unavailable(detail=f"{task} on {server.name}: {(noise or said).strip()[:500]!r}")
+        return [line for line in lines if line.strip()]
+
+
+async def _run(connection: asyncssh.SSHClientConnection, command: str) -> tuple[str, str]:
+    """What a command prints and complains of. No word in it needs quotes: all were checked."""
+    async with connection.create_process(f"sh -c '{command}'", errors="replace") as process:
+        process.stdin.write_eof()
+        said, noise = await asyncio.gather(
+            process.stdout.read(ANSWER_BYTES), process.stderr.read(ANSWER_BYTES)
+        )
+    return said, noise
+
+
+def read_load(lines: Sequence[str]) -> Load:
+    """Read ``checkload``, and work out the figure of the load checker. Raises ValueError."""
+    said = dict(line.split(":", 1) for line in lines if ":" in line)
+    try:
+        load, cores, mhz = (int(said[name]) for name in ("loadavgXX", "numCPU", "typeCPU"))
+        memory = int(said["memAvail"]) or int(said["myMemAvail"])
+    except KeyError as error:
+        raise ValueError(f"checkload does not say {error}: {lines!r}") from error
+    factor = int(memory / 1000 * cores * mhz * 100 / max(load, 1))
+    return Load(per_core=max(load - 1, 0) / 100 / max(cores, 1), factor=factor)
