@@ -17,7 +17,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from usher import cli, config, errors, options, plugins, ports, settings
+from usher import cli, config, errors, options, plugins, ports, settings, tables
 from usher.frontends import guard, http
 from usher.profiles.reading import BUILT_IN
 from usher.profiles.rules import ACL_KEYS
@@ -55,7 +55,7 @@ def configuration() -> Iterator[str]:
     yield "## The configuration file\n"
     yield f"TOML; `{cli.CONFIG}` unless `-c` says otherwise. A path is relative to the file's"
     yield "folder. A table that is missing has its defaults.\n"
-    for name, schema in config.CORE.items():
+    for name, schema in tables.CORE.items():
         defaults = schema()
         yield f"### [{name}]\n"
         yield f"{summary(schema)}\n"

@@ -16,12 +16,13 @@ from daemon import usher as run_usher
 from docs import generate
 from usher import cli, plugins
 from usher.app import Daemon
-from usher.config import CORE, arguments, core, load
+from usher.config import arguments, core, load
 from usher.errors import AuthFailed
 from usher.frontends.boundary import answer
 from usher.model import Credential, client_at
 from usher.ports import Authenticator
 from usher.profiles.inifile import IniFile
+from usher.tables import CORE
 from usher.wire import plain
 
 ROOT = Path(__file__).parents[1]

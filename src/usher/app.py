@@ -20,19 +20,21 @@ from usher.audit import AuditLog, Decision
 from usher.authid import AuthIds
 from usher.broker import Broker
 from usher.checks import blamed
-from usher.config import Audit, Config, Http, Socket, load
+from usher.config import Config, load
 from usher.errors import ConfigError
 from usher.farm import Farm
 from usher.frontends.boundary import incident
 from usher.frontends.http import HttpServer, http_app
 from usher.frontends.socket import UnixSocket
 from usher.frontends.tls import Certificate
+from usher.keys import Keys, Pool
 from usher.model import Reply, Request
 from usher.monitor import Monitor
 from usher.orders import Orders
 from usher.placing import Placer
 from usher.ports import Directory, ProfileSource, Worker
 from usher.sessions import Sessions
+from usher.tables import Audit, Http, Socket
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ RESTART_SECONDS = 1.0
 STORE_SECONDS = 2.0
 THREAD_SECONDS = 1.0
 
-LASTING = ("http", "socket", "store", "audit")
+LASTING = ("http", "socket", "store", "audit", "keys")
 """The tables that a running daemon cannot change."""
 
 Announce = Callable[[list[str]], None]
@@ -59,6 +61,7 @@ class Daemon:
         self._config = config
         self._parts = assemble(config, checks.start(config))
         self._farm = Farm()
+        self._pool = Pool(self._parts.keys.pool)
         self._revoked: dict[str, float] = {}
         with blamed(config, Audit, "path"):
             self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
@@ -89,7 +92,8 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._live())]
             background.append(tasks.create_task(self._keep_up()))
-            background += [tasks.create_task(_keep(w)) for w in (self._audit, self._tls) if w]
+            lasting = (self._audit, self._tls, self._pool)
+            background += [tasks.create_task(_keep(w)) for w in lasting if w is not None]
             announce([url])
             await asyncio.gather(http.run_until(self._stop), unix.run_until(self._stop))
             for task in background:
@@ -140,6 +144,7 @@ class Daemon:
             directory=parts.directory,
             profiles=parts.profiles,
             placer=self._placer,
+            keys=Keys(parts.agent, self._farm, self._pool),
             authids=AuthIds(
                 parts.store.secret("secret"),
                 lifetime=parts.authid.lifetime,

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from usher import config as schema
-from usher.config import Config
+from usher import tables
+from usher.config import Config, core
 from usher.errors import ConfigError, Fault
 from usher.plugins import build, installed
 from usher.ports import (
@@ -37,10 +37,11 @@ class Parts:
     selectors: Mapping[str, Selector]
     agent: Agent
     store: Store
-    http: schema.Http
-    authid: schema.AuthId
-    socket: schema.Socket
-    audit: schema.Audit
+    http: tables.Http
+    authid: tables.AuthId
+    socket: tables.Socket
+    audit: tables.Audit
+    keys: tables.Keys
 
     def plugins(self) -> Iterator[object]:
         """Every plugin, once."""
@@ -68,7 +69,7 @@ class _Collector:
 
     def core(self, table: type[T]) -> T:
         """A table of the configuration that names no plugin."""
-        return self(lambda: schema.core(self.config, table))
+        return self(lambda: core(self.config, table))
 
 
 def inspect(config: Config) -> tuple[Parts, list[Fault]]:
@@ -83,10 +84,11 @@ def inspect(config: Config) -> tuple[Parts, list[Fault]]:
         selectors=_selectors(made),
         agent=made.plugin(Agent, "agent"),
         store=made.plugin(Store, "store"),
-        http=made.core(schema.Http),
-        authid=made.core(schema.AuthId),
-        socket=made.core(schema.Socket),
-        audit=made.core(schema.Audit),
+        http=made.core(tables.Http),
+        authid=made.core(tables.AuthId),
+        socket=made.core(tables.Socket),
+        audit=made.core(tables.Audit),
+        keys=made.core(tables.Keys),
     )
     for part in parts.plugins():
         if isinstance(part, Checked):

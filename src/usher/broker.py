@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from usher import audit
 from usher.authid import AuthIds, Doubt
-from usher.errors import NoSuchProfile, Unavailable
+from usher.errors import NoServer, NoSuchProfile, Unavailable
+from usher.keys import Keys, ServerLost
 from usher.model import Credential, Login, Profile, Reply, Request, Selection, Task, User, Vouched
 from usher.placing import Placer
 from usher.ports import Authenticator, Directory, ProfileSource
 
 PASSWORD_STAYS = "This broker cannot change passwords."  # noqa: S105 - a sentence
+
+ATTEMPTS = 3
+"""Servers that may be lost during one selection."""
 
 _GRANTS_NOTHING = {Doubt.EXPIRED, Doubt.REVOKED}
 """Doubts that do not matter for an event: refusing one pops up over a running session."""
@@ -30,6 +35,7 @@ class Broker:
         directory: Directory,
         profiles: ProfileSource,
         placer: Placer,
+        keys: Keys,
         authids: AuthIds,
         listener: audit.Listener | None = None,
         clock: Callable[[], float] = time.time,
@@ -38,6 +44,7 @@ class Broker:
         self._directory = directory
         self._profiles = profiles
         self._placer = placer
+        self._keys = keys
         self._authids = authids
         self._listener = listener
         self._clock = clock
@@ -74,6 +81,7 @@ class Broker:
             case Task.LIST:
                 catalogue = await self._profiles.profiles(user)
                 profiles = catalogue.visible(user, request.client)
+                self._keys.foresee(profiles)
                 sessions = await self._placer.mine(profiles, user)
                 return reply(profiles=profiles, sessions=sessions)
             case Task.SELECT:
@@ -104,10 +112,15 @@ class Broker:
     async def _select(self, request: Request, user: User) -> Selection:
         profile = await self._profile(request, user)
         servers = await self._profiles.servers(profile, user)
-        selection = await self._placer.place(profile, servers, user)
-        if request.login not in ("", user.name):  # somebody else's sessions are not theirs
-            return replace(selection, sessions=())
-        return selection
+        if request.login not in ("", user.name):  # they get a server, and nothing of their own
+            return replace(await self._placer.place(profile, servers, user), sessions=())
+        for _ in range(ATTEMPTS):
+            selection = await self._placer.place(profile, servers, user)
+            with suppress(ServerLost):
+                return await self._keys.hand_out(
+                    selection, profile.settings, user, request.client, request.public_key
+                )
+        raise NoServer(detail=f"{ATTEMPTS} servers of {profile.id} were lost in turn")
 
     async def _profile(self, request: Request, user: User) -> Profile:
         """The profile asked for, looked up among those this user may see."""

@@ -14,10 +14,11 @@ from dataclasses import asdict
 from typing import Any
 
 from usher import places
-from usher.config import Audit, Config, Http, Socket, Table, core
+from usher.config import Config, Table, core
 from usher.errors import ConfigError, Fault
 from usher.frontends.tls import Certificate
 from usher.plugins import blame
+from usher.tables import Audit, Http, Socket
 
 _LISTENING: Mapping[int | None, tuple[str, str]] = {
     errno.EADDRINUSE: ("port", "{port} is taken: choose another"),

@@ -16,11 +16,12 @@ from typing import Any
 from usher import checks, logs
 from usher.assembly import inspect
 from usher.cgi import ask
-from usher.config import Config, Socket, core, load
+from usher.config import Config, core, load
 from usher.errors import ConfigError
 from usher.orders import DRAINED
 from usher.plugins import build
 from usher.ports import Checked, Directory, ProfileSource, Store
+from usher.tables import Socket
 
 
 def serve(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """The configuration file: TOML into checked tables, and every fault with its line.
 
 A constructor is the schema of its table: its parameters are the options, their annotations the
-types, their defaults the defaults. That holds for the dataclasses here and for every plugin.
+types, their defaults the defaults. That holds for the classes of ``tables`` and every plugin.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import inspect
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
-from ipaddress import ip_network
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args
 
 import msgspec
 
+from usher import tables
 from usher.errors import ConfigError, Fault
-from usher.places import is_loopback
 
 T = TypeVar("T")
 
@@ -33,62 +32,6 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "store": {"type": "sqlite"},
 }
 """The tables that name plugins, and the type they have when the file does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Http:
-    """Where clients reach the broker by HTTP.
-
-    host: address to listen on
-    port: port to listen on; 0 lets the system choose
-    certificate: PEM file of the certificate and its chain; with it, the port speaks TLS only
-    key: PEM file of the certificate's private key; may be the same file
-    plaintext: allow HTTP without TLS on an address that is not loopback
-    trusted_proxies: addresses and networks whose X-Forwarded-For is believed
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    certificate: Path | None = None
-    key: Path | None = None
-    plaintext: bool = False
-    trusted_proxies: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class AuthId:
-    """The tokens that stand for a login.
-
-    lifetime: seconds from the login after which the password is needed again
-    bind_address: a token counts only from the address it was given to
-    """
-
-    lifetime: int = 36000
-    bind_address: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Socket:
-    """The Unix socket of the thin commands.
-
-    path: where the socket is; everybody may connect, and the kernel tells who does
-    relays: accounts whose usher-cgi may speak for a client at another address
-    admins: accounts that may give orders to the daemon, beside root and the daemon's own
-    """
-
-    path: Path = Path("/run/usher/usher.sock")
-    relays: list[str] = field(default_factory=lambda: ["www-data"])
-    admins: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """The log of decisions, a line of JSON each.
-
-    path: file to append to; without it no such log is kept
-    """
-
-    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +65,20 @@ class Config:
 
     def table_of(self, schema: type) -> Table:
         """The table that this dataclass describes."""
-        return self.table(next(name for name, known in CORE.items() if known is schema))
+        return self.table(next(name for name, known in tables.CORE.items() if known is schema))
 
     def __contains__(self, name: object) -> bool:
         return name in self.values
 
     def faults(self) -> Sequence[Fault]:
         """Names at the top of the file that are no tables of ours."""
-        known = {*CORE, *DEFAULTS}
+        known = {*tables.CORE, *DEFAULTS}
         top = Table(self.file, "", self.values, self.lines)
         return [
             Fault(self.file, self.lines.get(name, 1), name, message)
             for name, value in top.values.items()
             if (message := _wrong_table(name, value, known))
         ]
-
-
-CORE: Mapping[str, type] = {"http": Http, "authid": AuthId, "socket": Socket, "audit": Audit}
-"""The tables that name no plugin."""
 
 
 def load(path: Path) -> Config:
@@ -173,8 +112,8 @@ def core(config: Config, schema: type[T]) -> T:
     """The table that this dataclass describes."""
     table = config.table_of(schema)
     made = schema(**arguments(schema, table))
-    if faults := [fault for check in _CHECKS.get(schema, ()) for fault in check(made, table)]:
-        raise ConfigError(faults)
+    if wrong := [*tables.faults(made)]:
+        raise ConfigError([table.fault(key, message) for key, message in wrong])
     return made
 
 
@@ -243,44 +182,6 @@ def _wrong_table(name: str, value: object, known: Iterable[str]) -> str:
     if name not in known:
         return f"unknown table: {suggest(name, known)}"
     return "" if isinstance(value, dict) else f"must be a table: write [{name}]"
-
-
-def _impossible(http: Http, table: Table) -> Iterable[Fault]:
-    """Values of the right type that mean nothing."""
-    if not http.host:
-        yield table.fault("host", "is empty: write 127.0.0.1, or 0.0.0.0 for every address")
-    if not 0 <= http.port <= 65535:
-        yield table.fault("port", f"{http.port} is no port: choose one from 0 to 65535")
-    for proxy in http.trusted_proxies:
-        try:
-            ip_network(proxy)
-        except ValueError as error:
-            yield table.fault("trusted_proxies", f"{error}: write 192.0.2.7 or 10.0.0.0/8")
-
-
-def _unsafe(http: Http, table: Table) -> Iterable[Fault]:
-    """What would let passwords travel in the clear without anybody having said so."""
-    if (http.certificate is None) != (http.key is None):
-        yield table.fault("certificate", "certificate and key go together; one is missing")
-    if http.certificate is None and not http.plaintext and not is_loopback(http.host):
-        yield table.fault(
-            "host",
-            f"{http.host} is not loopback: set certificate and key, or plaintext = true "
-            "if something in front of this broker speaks TLS",
-        )
-
-
-def _void(authid: AuthId, table: Table) -> Iterable[Fault]:
-    """A token that is never worth anything."""
-    if authid.lifetime < 1:
-        yield table.fault("lifetime", f"{authid.lifetime} is no time: write seconds, from 1")
-
-
-_CHECKS: Mapping[type, Sequence[Callable[[Any, Table], Iterable[Fault]]]] = {
-    Http: (_impossible, _unsafe),
-    AuthId: (_void,),
-}
-"""What the types of a table cannot say."""
 
 
 def _lines(text: str) -> dict[str, int]:

@@ -13,6 +13,10 @@ from usher.settings import Settings
 LEASE_SECONDS = 60.0
 """How long a promised place counts when nobody tells of the session that took it."""
 
+REFUSALS = 3
+SHUNNED_SECONDS = 300.0
+"""A server that fails so many logins' keys in a row is tried last, for so long."""
+
 NOTHING_SAID = Settings()
 
 
@@ -27,6 +31,8 @@ class _Picture:
     sight: Sight = Sight(sessions=())
     sessions: frozenset[str] = frozenset()
     promised: int = 0
+    refusals: int = 0
+    shunned_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,21 @@ class Farm:
     def silent(self, server: Server, why: str = "") -> None:
         """The server did not answer, and why."""
         self._turn(server, up=False).why = why or "it does not answer"
+
+    def key_placed(self, server: Server) -> None:
+        """The server let a one-time key in."""
+        self._pictures[server].refusals = 0
+
+    def key_failed(self, server: Server) -> None:
+        """The server did not let a one-time key in; after three in a row it is tried last."""
+        picture = self._pictures[server]
+        picture.refusals += 1
+        if picture.refusals >= REFUSALS:
+            picture.shunned_until = self._clock() + SHUNNED_SECONDS
+
+    def is_shunned(self, server: Server) -> bool:
+        """Should others be tried before it?"""
+        return self._clock() < self._pictures[server].shunned_until
 
     def forget(self, server: Server) -> None:
         """Nobody is interested in the server any more."""

@@ -124,8 +124,8 @@ class Placer:
         if not candidates:
             raise NoServer(detail=_against(profile, outlooks))
         failed = self.farm.leased(user.name, profile.id)
-        others = [candidate for candidate in candidates if candidate.server != failed]
-        selection = self._pick(profile, others or candidates, user)
+        good = [c for c in candidates if c.server != failed and not self.farm.is_shunned(c.server)]
+        selection = self._pick(profile, good or candidates, user)
         self.farm.lease(user.name, profile.id, selection.server)
         return selection
 

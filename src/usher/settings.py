@@ -44,6 +44,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _key_from(text: str) -> str:
+    if text not in ("client", "off"):
+        raise ValueError(f"{text!r} is not known: write client or off")
+    return text
+
+
+def _seconds(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= 3600:
+        raise ValueError(f"{text!r} is no time: write seconds, from 1 to 3600")
+    return int(text)
+
+
 def _weights(text: str) -> Mapping[str, float]:
     return _by_server(text, r"[0-9]{1,4}(?:\.[0-9]{1,3})?", float, "ts1:2, ts2:0.5", 0.001)
 
@@ -89,6 +101,16 @@ class Settings:
         False, _truth, "show how many sessions run and are suspended; hides profiles without any"
     )
 
+    session_autologin: bool = _setting(
+        False, _truth, "log in to the server with a one-time key, without the password"
+    )
+    key_from: str = _setting(
+        "client",
+        _key_from,
+        "client: a key counts from the client's address only; off: from anywhere, behind NAT",
+    )
+    key_lifetime: int = _setting(60, _seconds, "seconds that a key holds, at most 3600")
+
 
 KEYS: Final = MappingProxyType(
     {f"broker-{item.name.replace('_', '-')}": item for item in fields(Settings)}
@@ -100,7 +122,6 @@ IDLE: Final = (
     "broker-agent-query-mode",
     "broker-authorized-keys",
     "broker-portscan-x2goservers",
-    "broker-session-autologin",
     "broker-sshproxy-authorized-keys",
     "broker-use-load-checker",
 )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fakes import FakeAgent, FakeAuthenticator, FakeClock, FakeProfiles
 
+from usher.access import Catalogue
 from usher.audit import Decision
 from usher.authid import AuthIds
 from usher.broker import Broker
 from usher.directory.flat import Flat
 from usher.errors import AuthFailed, NoServer, NoSuchProfile
 from usher.farm import Farm
+from usher.keys import Keys, Pair, Pool
 from usher.model import (
     Access,
     AuthId,
@@ -30,6 +33,7 @@ from usher.model import (
 from usher.placing import Placer
 from usher.selection.first import First
 from usher.sessions import Sessions
+from usher.settings import Settings
 
 HERE, THERE = client_at("192.0.2.1"), client_at("192.0.2.2")
 ONE, TWO = Server("ts1", "10.0.0.1"), Server("ts2", "10.0.0.2")
@@ -49,6 +53,7 @@ class Office:
         self.profiles = FakeProfiles(DESKTOP, STAFF, EMPTY)
         self.farm = Farm(self.clock)
         self.agent = agent = FakeAgent()
+        self.pool = Pool(5)
         self.revoked: dict[str, float] = {}
         self.heard: list[Decision] = []
         self.broker = Broker(
@@ -56,6 +61,7 @@ class Office:
             directory=Flat(groups={"staff": ["alice"]}),
             profiles=self.profiles,
             placer=Placer(agent, self.farm, Sessions(agent, self.farm, self.clock), First(), {}),
+            keys=Keys(agent, self.farm, self.pool),
             authids=AuthIds(
                 b"s" * 32,
                 lifetime=LIFETIME,
@@ -66,6 +72,13 @@ class Office:
             listener=self.heard.append,
             clock=self.clock,
         )
+
+    def autologin(self, *down: str) -> None:
+        """From now on the desktop wants one-time keys; these servers will not answer for one."""
+        self.pool._pairs.extend([Pair("ssh-rsa A", "PRIVATE")] * 5)
+        profile = replace(DESKTOP, settings=Settings(session_autologin=True))
+        self.profiles.catalogue = Catalogue([profile])
+        self.agent.down = {*down}
 
     async def ask(self, task: Task = Task.LOGIN, user: str = "alice", **more) -> Reply:
         """Ask with a password."""
@@ -234,3 +247,27 @@ async def test_every_decision_is_heard_of(office: Office):
         ("selectsession", "bob", "192.0.2.1", "profile", "staff", ""),
         ("listsessions", "eve", "192.0.2.2", "auth", "", ""),
     ]
+
+
+async def test_a_server_that_is_lost_while_a_key_is_placed_costs_nobody_their_login(office: Office):
+    office.autologin("ts1")
+    reply = await office.ask(Task.SELECT, profile_id="desktop")
+    assert reply.selection and reply.selection.server == TWO
+    assert reply.selection.private_key == "PRIVATE"
+
+
+async def test_when_every_server_is_lost_there_is_none(office: Office):
+    office.autologin("ts1", "ts2")
+    reply = await office.ask(Task.SELECT, profile_id="desktop")
+    assert isinstance(reply.unavailable, NoServer)
+
+
+@pytest.mark.parametrize(("login", "keys"), [("", 1), ("alice", 1), ("bob", 0)])
+async def test_a_key_is_for_the_account_that_was_proved_and_nobody_elses(
+    office: Office, login: str, keys: int
+):
+    office.autologin()
+    reply = await office.ask(Task.SELECT, profile_id="desktop", login=login)
+    assert reply.selection
+    assert len(office.agent.authorized) == keys
+    assert {grant.username for _, grant in office.agent.authorized} <= {"alice"}

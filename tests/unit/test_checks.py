@@ -12,8 +12,9 @@ from authority import Authority
 
 from usher import checks
 from usher.checks import blamed, start
-from usher.config import Audit, Config, Http, load
+from usher.config import Config, load
 from usher.errors import ConfigError
+from usher.tables import Audit, Http
 
 
 def config_of(folder: Path, text: str) -> Config:

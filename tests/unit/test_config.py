@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from usher.assembly import inspect
-from usher.config import Audit, AuthId, Http, Socket, arguments, core, load, suggest
+from usher.config import arguments, core, load, suggest
 from usher.errors import ConfigError
+from usher.tables import Audit, AuthId, Http, Socket
 
 
 def write(folder: Path, text: str) -> Path:

@@ -1,0 +1,200 @@
+"""One-time login keys: made ahead, handed out, let in on every server that a client may go to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import sys
+from base64 import b64decode
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from usher.errors import Unavailable
+from usher.farm import Farm
+from usher.model import Client, Grant, Profile, Selection, Server, User
+from usher.ports import Agent
+from usher.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DIALOGUE_SECONDS = 300
+"""How long a key holds at least when the client first asks its user which session to resume."""
+
+MAKER = (sys.executable, "-I", "-m", "usher.helpers.keypairs")
+_TYPES = "ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)"
+_find_key = re.compile(rf"(?:^|\s)((?:{_TYPES}) [A-Za-z0-9+/]+={{0,2}})(?=\s|$)").search
+_RSA_BITS = 2048
+
+
+class ServerLost(OSError):
+    """The server that was selected does not answer: another has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A key pair that nobody has used: private in PEM, public as ``TYPE BASE64``."""
+
+    public: str
+    private: str = field(repr=False)
+
+
+class Pool:
+    """Key pairs for ``size`` logins, made by a child of low priority as soon as one is wanted."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._pairs: deque[Pair] = deque()
+        self.wanted = asyncio.Event()
+
+    def take(self) -> Pair | None:
+        """A pair, or None when none is left."""
+        self.wanted.set()
+        return self._pairs.popleft() if self._pairs else None
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    async def run(self) -> None:
+        """Keep the pool full, until cancelled."""
+        await self.wanted.wait()
+        maker = await asyncio.create_subprocess_exec(
+            *MAKER, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            await self._fill(maker.stdout)
+        finally:
+            with suppress(ProcessLookupError):
+                maker.kill()
+            await maker.wait()
+
+    async def _fill(self, lines: asyncio.StreamReader | None) -> None:
+        """The maker waits at the other end of the pipe while the pool is full."""
+        while lines:
+            while len(self._pairs) >= self._size:
+                self.wanted.clear()
+                await self.wanted.wait()
+            private, public = await lines.readline(), await lines.readline()
+            if not public.endswith(b"\n"):
+                self.wanted.set()  # by whoever begins again
+                raise ChildProcessError("the maker of one-time keys has ended")
+            self._pairs.append(Pair(b64decode(public).decode(), b64decode(private).decode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Lets a client log in without a password, once and for a short time."""
+
+    agent: Agent
+    farm: Farm
+    pool: Pool
+
+    def foresee(self, profiles: Iterable[Profile]) -> None:
+        """Whoever sees these profiles may soon want a key."""
+        pool = self.pool
+        if not pool and any(profile.settings.session_autologin for profile in profiles):
+            pool.wanted.set()
+
+    async def hand_out(
+        self,
+        selection: Selection,
+        settings: Settings,
+        user: User,
+        client: Client,
+        public_key: str = "",
+    ) -> Selection:
+        """The selection, with a key for all its servers where the profile wants one.
+
+        A server that will not have it is left out; if that is all, the client asks for the
+        password. Raises ServerLost when a server without a session on it does not answer.
+        """
+        if not settings.session_autologin:
+            return selection
+        own = read_public_key(public_key)
+        pair = None if own else self.pool.take()
+        if not own and not pair:
+            log.warning("no one-time key for %s: the pool is empty", user.name)
+            return selection
+        grant = Grant(
+            user.name,
+            own or (pair.public if pair else ""),
+            _lifetime(selection, settings),
+            client.address if settings.key_from == "client" else None,
+        )
+        welcome = await self._authorize(selection, grant)
+        selection = _without(selection, welcome)
+        if selection.server not in welcome:
+            return selection
+        private = pair.private if pair else ""
+        return replace(selection, private_key=private, key_accepted=bool(own))
+
+    async def _authorize(self, selection: Selection, grant: Grant) -> set[Server]:
+        """The servers that let the key in."""
+        wanted = [selection.server, *(own.server for own in selection.sessions)]
+        servers = [s for s in dict.fromkeys(wanted) if not s.name.endswith(".invalid")]
+        welcome = await asyncio.gather(*(self._welcomes(server, grant) for server in servers))
+        lost = selection.server in servers and not self.farm.is_up(selection.server)
+        if lost and not any(welcome):
+            raise ServerLost(f"{selection.server.name} does not answer")
+        return {server for server, let_in in zip(servers, welcome, strict=True) if let_in}
+
+    async def _welcomes(self, server: Server, grant: Grant) -> bool:
+        try:
+            await self.agent.authorize(server, grant)
+        except Unavailable as error:
+            log.warning("no key of %s on %s: %s", grant.username, server.name, error.detail)
+            self.farm.key_failed(server)
+            return False
+        except OSError as error:  # TimeoutError is one
+            log.warning("%s does not answer: %s", server.name, error)
+            self.farm.silent(server, str(error))
+            return False
+        self.farm.key_placed(server)
+        return True
+
+
+def read_public_key(text: str) -> str:
+    """The key in what a client calls its key, without options and comment; empty if it is none.
+
+    Whatever is not a key of a kind that sshd takes, or is too weak for it, is none.
+    """
+    found = _find_key(text)
+    if not found:
+        return ""
+    # Only python-x2go sends a key, and half of the start-up time would go into this.
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_ssh_public_key,
+    )
+
+    try:
+        key = load_ssh_public_key(found[1].encode())
+    except ValueError as error:
+        log.info("a client's key cannot be read: %s", error)
+        return ""
+    if isinstance(key, RSAPublicKey) and key.key_size < _RSA_BITS:
+        log.info("a client's key of %d bits is too weak", key.key_size)
+        return ""
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def _lifetime(selection: Selection, settings: Settings) -> int:
+    if selection.sessions:
+        return max(settings.key_lifetime, DIALOGUE_SECONDS)
+    return settings.key_lifetime
+
+
+def _without(selection: Selection, welcome: Iterable[Server]) -> Selection:
+    """Only servers that let the key in, unless none does."""
+    welcome = set(welcome)
+    if not welcome:
+        return selection
+    sessions = tuple(own for own in selection.sessions if own.server in welcome)
+    server = selection.server
+    if server not in welcome and sessions:
+        server = sessions[0].server
+    return replace(selection, server=server, sessions=sessions)
