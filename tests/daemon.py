@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -225,14 +225,16 @@ def running(
     profiles: str | Mapping[str, Any] = PROFILES,
     tls: ssl.SSLContext | None = None,
     incidents: bool = False,
+    place: Sequence[str] = (),
     **tables: Any,
 ) -> Iterator[Daemon]:
     """A broker that accepts connections; stopped at the end, when its exit status must be 0.
 
+    ``place``: the beginning of a command that is to run in another place, as nsenter does.
     ``incidents``: whether things may break on its side. Without, a traceback fails the test.
     """
     config = write_config(folder, profiles=profiles, **tables)
-    command = [sys.executable, "-W", "error", "-m", "usher.cli", "serve", "-c", str(config)]
+    command = [*place, sys.executable, "-W", "error", "-m", "usher.cli", "serve", "-c", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         log = Log(process)
         try:

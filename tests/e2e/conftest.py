@@ -18,13 +18,19 @@ from e2e.machine import Account
 WHERE = {
     "at-spi2-core": "/usr/libexec/at-spi2-registryd",
     "dbus-daemon": "dbus-daemon",
+    "iproute2": "/usr/sbin/ip",
     "lighttpd": "/usr/sbin/lighttpd",
     "openssh-server": "/usr/sbin/sshd",
     "pyhoca-cli": "pyhoca-cli",
     "python3-dbus": "/usr/lib/python3/dist-packages/dbus",
     "python3-x2go": "/usr/lib/python3/dist-packages/x2go",
+    "sudo": "sudo",
     "x2goclient": "x2goclient",
+    "x2goserver": "x2golistsessions",
+    "x2goserver-x2goagent": "x2goagent",
+    "xauth": "xauth",
     "xdotool": "xdotool",
+    "xterm": "xterm",
     "xvfb": "Xvfb",
 }
 """Debian packages, and a program or folder of each."""

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 from daemon import DEADLINE_SECONDS, Log
 
@@ -29,11 +28,15 @@ RECORD_COMMANDS = 'echo "$BASH_EXECUTION_STRING" >> ~/commands\n'
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of this machine for as long as the tests run."""
+    """A user of this machine for as long as the tests run.
+
+    ``place``: the beginning of a command that is to run in another place, as nsenter does.
+    """
 
     name: str
     password: str = field(repr=False)
     home: Path
+    place: tuple[str, ...] = ()
 
     def environment(self) -> dict[str, str]:
         """What its programs find in their environment, and nothing else."""
@@ -46,14 +49,13 @@ class Account:
     ) -> Iterator[tuple[subprocess.Popen[str], Log]]:
         """A process of this account."""
         settings = self.environment() | environment
-        with running(*command, user=self.name, env=settings, cwd=self.home) as started:
+        with running(*self._here(command), env=settings, cwd=self.home) as started:
             yield started
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command of this account to its end, in time."""
         return subprocess.run(
-            command,
-            **_as_user(self.name),
+            self._here(command),
             env=self.environment() | environment,
             cwd=self.home,
             stdin=subprocess.DEVNULL,
@@ -62,6 +64,9 @@ class Account:
             timeout=DEADLINE_SECONDS,
             check=False,
         )
+
+    def _here(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        return (*self.place, *become(self.name), *command)
 
     def commands(self) -> str:
         """The commands that were run for it through SSH, one a line."""
@@ -72,7 +77,6 @@ class Account:
 @contextmanager
 def running(
     *command: str,
-    user: str | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Iterator[tuple[subprocess.Popen[str], Log]]:
@@ -87,7 +91,6 @@ def running(
         errors="replace",
         env=env,
         cwd=cwd,
-        **_as_user(user),
     ) as process:
         try:
             yield process, Log(process)
@@ -99,8 +102,10 @@ def running(
                 process.kill()
 
 
-def _as_user(name: str | None) -> dict[str, Any]:
-    return {"user": name, "group": name, "extra_groups": []} if name else {}
+def become(name: str) -> tuple[str, ...]:
+    """The beginning of a command that this user is to run, and not for longer than the tests."""
+    ids = ("--reuid", name, "--regid", name, "--init-groups")
+    return ("setpriv", *ids, "--pdeathsig", "KILL")
 
 
 @contextmanager
