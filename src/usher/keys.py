@@ -68,7 +68,7 @@ class Pool:
         finally:
             with suppress(ProcessLookupError):
                 maker.kill()
-            await maker.wait()
+            await maker.communicate()  # to the end of the pipe, or it would never be closed
 
     async def _fill(self, lines: asyncio.StreamReader | None) -> None:
         """The maker waits at the other end of the pipe while the pool is full."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Protocol
 
 from usher.farm import Farm
 from usher.model import Server
-from usher.ports import Agent
+from usher.ports import Agent, Telling
 
 log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 2.0
+LEAST_SECONDS = 0.05
+"""Between two looks, whatever news there is."""
+
 PATIENCE_SECONDS = 10.0
 """Longer than an agent's own, for one that has to connect first."""
 
@@ -63,4 +67,14 @@ class Monitor:
     async def _watch(self, server: Server) -> None:
         while True:
             await self.look(server)
-            await asyncio.sleep(PERIOD_SECONDS)
+            await self._pause(server)
+
+    async def _pause(self, server: Server) -> None:
+        """Until there is news, where an agent can tell; else for a while."""
+        await asyncio.sleep(LEAST_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PERIOD_SECONDS):
+                if isinstance(self._agent, Telling) and self._farm.is_up(server):
+                    await self._agent.news(server)
+                else:
+                    await asyncio.Event().wait()

@@ -120,6 +120,14 @@ class Worker(Protocol):
 
 
 @runtime_checkable
+class Telling(Protocol):
+    """An agent that is told of changes unasked may have this method beside those of its port."""
+
+    async def news(self, server: Server) -> None:
+        """Wait until ``look`` has something new to say, or would fail."""
+
+
+@runtime_checkable
 class Checked(Protocol):
     """A plugin that reads files may have this method beside those of its port."""
 

@@ -157,7 +157,7 @@ def test_a_database_that_cannot_be_watched_is_read_every_other_second(
         ("RUNNING", "S", "R"),
         ("STARTING", "R", "R"),
         ("RESUMING", "S", "R"),
-        ("SUSPENDING", "R", "S"),
+        ("SUSPENDING", "S", "R"),
         ("SUSPENDED", "R", "S"),
         ("TERMINATING", "R", None),
         ("TERMINATED", "S", None),

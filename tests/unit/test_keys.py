@@ -172,6 +172,19 @@ async def test_the_pool_is_filled_by_a_child_and_no_further_than_its_size(tmp_pa
     assert public.stdout.split()[:2] == pair.public.split()
 
 
+async def test_a_full_pool_leaves_no_pipe_behind(monkeypatch):
+    lines = "while :; do echo QQ==; echo QQ==; done"
+    monkeypatch.setattr(module, "MAKER", ("sh", "-c", lines))
+    pool = Pool(2)
+    pool.wanted.set()
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        filling = tasks.create_task(pool.run())
+        while pool.wanted.is_set():
+            await asyncio.sleep(0.01)
+        filling.cancel()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_child_that_ends_is_an_error_and_keys_are_still_wanted(monkeypatch):
     monkeypatch.setattr(module, "MAKER", ("true",))
     pool = Pool(2)

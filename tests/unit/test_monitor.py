@@ -30,6 +30,7 @@ def farm() -> Farm:
 def watching(agent: FakeAgent, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Monitor:
     monkeypatch.setattr(monitor, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(monitor, "PERIOD_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "LEAST_SECONDS", 0.0)
     return Monitor(agent, farm, FakeProfiles(Profile("desktop", SERVERS, {})))
 
 
@@ -67,6 +68,30 @@ async def test_a_server_that_comes_back_is_seen_without_anybody_asking(
             await asyncio.sleep(0)
         agent.down.clear()
         while "ts1" not in up(farm):
+            await asyncio.sleep(0)
+        running.cancel()
+
+
+async def test_news_of_an_agent_that_tells_is_seen_at_once(
+    agent: FakeAgent, farm: Farm, monkeypatch: pytest.MonkeyPatch
+):
+    class Telling(FakeAgent):
+        def __init__(self) -> None:
+            super().__init__()
+            self.told = asyncio.Event()
+
+        async def news(self, server: Server) -> None:
+            await self.told.wait()
+
+    telling = Telling()
+    watching = Monitor(telling, farm, FakeProfiles(Profile("desktop", SERVERS, {})))
+    async with asyncio.timeout(1), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watching.run())
+        while len(farm.states()) < len(SERVERS):
+            await asyncio.sleep(0)
+        telling.loads["ts1"] = Load(7)
+        telling.told.set()
+        while up(farm)["ts1"] != Load(7):
             await asyncio.sleep(0)
         running.cancel()
 

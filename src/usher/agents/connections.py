@@ -17,6 +17,7 @@ from usher import places
 from usher.model import Server
 
 log = logging.getLogger(__name__)
+asyncssh.set_log_level(logging.WARNING)  # it tells of every connection and command
 
 CONNECT_SECONDS = 8.0
 KEEPALIVE_SECONDS = 5

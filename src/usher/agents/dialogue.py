@@ -37,12 +37,18 @@ class Dialogue(asyncssh.SSHClientSession[bytes]):
         self._rest = bytearray()
         self._noise = b""
         self._number = 0
+        self._news = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def begun(self) -> None:
         """Wait until it has said all that it says of itself. Raises ConnectionError."""
         await asyncio.shield(self._begun)
+
+    async def news(self) -> None:
+        """Wait until another sight is told, or none will be any more."""
+        self._news.clear()
+        await self._news.wait()
 
     def sight(self) -> Sight:
         """The server as it was told last: the same object while nothing is told."""
@@ -89,6 +95,7 @@ class Dialogue(asyncssh.SSHClientSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever still waits for something hears that it will not come."""
         self.ended = True
+        self._news.set()
         noise = self._noise.decode(errors="replace").strip()
         reason = str(exc or noise or "it has ended")
         lost = ConnectionError(f"the agent on {self._name}: {reason}")
@@ -124,6 +131,7 @@ class Dialogue(asyncssh.SSHClientSession[bytes]):
             return
         sessions = self._sessions or ()
         agent = f"usher-agent {self.hello.version}"
+        self._news.set()
         self._sight = Sight(words.load_of(self._told, len(sessions)), sessions, agent)
         if not self._begun.done():
             self._begun.set_result(None)

@@ -69,6 +69,12 @@ class Usher:
             raise TimeoutError(f"{server.name} has been silent for {SILENT_SECONDS:.0f} seconds")
         return dialogue.sight()
 
+    async def news(self, server: Server) -> None:
+        """Wait until the agent says something, or has gone."""
+        dialogue = self._lines[server].dialogue
+        if dialogue and not dialogue.ended:
+            await dialogue.news()
+
     async def sessions(self, server: Server, username: str) -> Sequence[Session]:
         """Those of the user among what it has told."""
         sight = await self.look(server)
