@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -87,8 +88,9 @@ class Dialogue:
     def hear(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The next message of that kind; the others are passed over."""
         self.listen()
+        deadline = time.monotonic() + 20
         while True:
-            message = self._said.get(timeout=20)
+            message = self._said.get(timeout=max(deadline - time.monotonic(), 0))
             assert message is not None, "the agent has ended"
             self.heard.append(message)
             if wanted(message):
