@@ -176,11 +176,11 @@ class Daemon:
         self.process.terminate()
 
 
-def usher(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``usher ARGUMENTS…`` to its end."""
+def usher(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``usher ARGUMENTS…`` to its end, in that folder."""
     command = [sys.executable, "-m", "usher.cli", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
+        command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False, cwd=folder
     )
 
 

@@ -22,7 +22,7 @@ Run = Callable[[argparse.Namespace], int]
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. Exit status: 2 for a wrong configuration, 1 for anything else that failed."""
-    arguments = parser().parse_args(argv)
+    arguments = _parse(argv)
     try:
         run: Run = arguments.run
         return run(arguments)
@@ -33,6 +33,20 @@ def main(argv: list[str] | None = None) -> int:
         told = f"{error.filename}: {error.strerror}" if error.filename else error
         print(f"usher: {told}", file=sys.stderr)
         return 1
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line. An option may stand between USER and PROFILE.
+
+    argparse closes the list of names at the first option, and leaves over what comes after.
+    """
+    made = parser()
+    arguments, rest = made.parse_known_args(argv)
+    if getattr(arguments, "profile", "") is None and rest and not rest[0].startswith("-"):
+        arguments.profile = rest.pop(0)
+    if rest:
+        made.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def parser() -> argparse.ArgumentParser:

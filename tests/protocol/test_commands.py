@@ -30,6 +30,8 @@ def select_profile(user, sid):
         (["why", "--client", "nonsense", "alice"], "'nonsense' is no address: write 192.0.2.7"),
         (["demo", "--port", "99999"], "99999 is no port: write 1 to 65535"),
         (["demo", "--port", "-1"], "-1 is no port: write 1 to 65535"),
+        (["why", "alice", "desktop", "lab"], "unrecognized arguments: lab"),
+        (["revoke", "alice", "bob"], "unrecognized arguments: bob"),
         (["check", "-c", "/none.toml"], "/none.toml:1: file: cannot be read: No such file"),
     ],
 )
@@ -58,6 +60,29 @@ def test_beside_the_running_daemon_the_check_is_fine_and_leaves_nothing(tmp_path
         checked = usher("check", "-c", str(config))
         assert (checked.returncode, checked.stdout) == (0, "")
         assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_file_may_be_named_from_where_it_stands(tmp_path: Path):
+    with running(tmp_path):
+        pass  # a store is left behind
+    assert usher("check", "-c", "usher.toml", folder=tmp_path).returncode == 0
+    revoked = usher("revoke", "-c", "usher.toml", "alice", folder=tmp_path)
+    assert "alice will have to log in again" in revoked.stdout
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("alice", "lab", "-c", "usher.toml", "--client", "192.0.2.7"),
+        ("alice", "-c", "usher.toml", "--client", "192.0.2.7", "lab"),
+        ("--client", "192.0.2.7", "alice", "-c", "usher.toml", "lab"),
+    ],
+)
+def test_options_of_why_stand_anywhere(tmp_path: Path, typed: tuple[str, ...]):
+    write_config(tmp_path, profiles="[desk]\nhost = a\n\n[lab]\nhost = b\n")
+    told = usher("why", *typed, folder=tmp_path).stdout.splitlines()
+    assert told[0].endswith("at 192.0.2.7")
+    assert told[1:] == ["lab: visible: no user or group list"]
 
 
 WRONG = [

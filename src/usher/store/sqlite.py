@@ -120,7 +120,8 @@ class Sqlite:
         """Is it a database? Nothing beside it is made to find out. Raises OSError."""
         path = self._folder / "usher.db"
         if path.exists():
-            with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as database:
+            uri = f"{path.absolute().as_uri()}?immutable=1"
+            with closing(sqlite3.connect(uri, uri=True)) as database:
                 try:
                     database.execute("PRAGMA schema_version")
                 except sqlite3.Error as error:
