@@ -52,7 +52,7 @@ def fail(task: Task, incident: str) -> Answer:
     reason = f"Something went wrong on our side (incident {incident})."
     match task:
         case Task.SELECT:
-            return _answer(_GRANTED + _server(NOWHERE))
+            return _answer(_GRANTED + server(NOWHERE))
         case Task.SET_PASSWORD:
             return _answer(_GRANTED + _password_changed(reason))
         case Task.EVENT:
@@ -85,12 +85,12 @@ def _list(reply: Reply) -> str:
 def _select(reply: Reply) -> str:
     selection, user = reply.selection, reply.user.name if reply.user else ""
     if not selection:
-        return _GRANTED + _server(NOWHERE)
+        return _GRANTED + server(NOWHERE)
     mark = "!" if selection.private_key else ""  # with it, no terminal is asked for: keys forbid it
     reachable = [own for own in selection.sessions if _host(own.server)]
     lines = "".join([f"{_line(own, mark, user)}\n" for own in reachable])
     sessions = f"SESSION_INFO:{lines}" if lines else ""
-    return _GRANTED + _server(selection.server, mark) + selection.private_key + sessions
+    return _GRANTED + server(selection.server, mark) + selection.private_key + sessions
 
 
 def _set_password(reply: Reply) -> str:
@@ -109,9 +109,10 @@ _BODIES: Final[dict[Task, Callable[[Reply], str]]] = {
 _is_host: Final = re.compile(r"[!-9;-~]+").fullmatch
 
 
-def _server(server: Server, mark: str = "") -> str:
-    host = _host(server)
-    return f"SERVER:{mark}{host}:{server.port}\n" if host else _server(NOWHERE)
+def server(where: Server, mark: str = "") -> str:
+    """The line that sends a client there."""
+    host = _host(where)
+    return f"SERVER:{mark}{host}:{where.port}\n" if host else server(NOWHERE)
 
 
 def _host(server: Server) -> str:
