@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,16 +12,21 @@ from functools import partial
 
 from usher import audit
 from usher.authid import AuthIds, Doubt
-from usher.errors import NoServer, NoSuchProfile, Unavailable
+from usher.errors import NoSuchProfile, Unavailable
 from usher.keys import Keys, ServerLost
 from usher.model import Credential, Login, Profile, Reply, Request, Selection, Task, User, Vouched
 from usher.placing import Placer
 from usher.ports import Authenticator, Directory, ProfileSource
 
+log = logging.getLogger(__name__)
+
 PASSWORD_STAYS = "This broker cannot change passwords."  # noqa: S105 - a sentence
 
 ATTEMPTS = 3
 """Servers that may be lost during one selection."""
+
+SELECT_SECONDS = 2.0
+"""Nobody waits longer for servers that do not answer; each that is asked gets half of the rest."""
 
 _GRANTS_NOTHING = {Doubt.EXPIRED, Doubt.REVOKED}
 """Doubts that do not matter for an event: refusing one pops up over a running session."""
@@ -114,13 +121,20 @@ class Broker:
         servers = await self._profiles.servers(profile, user)
         if request.login not in ("", user.name):  # they get a server, and nothing of their own
             return replace(await self._placer.place(profile, servers, user), sessions=())
+        patience = _Patience(SELECT_SECONDS)
         for _ in range(ATTEMPTS):
-            selection = await self._placer.place(profile, servers, user)
+            selection = await self._placer.place(profile, servers, user, patience.half())
             with suppress(ServerLost):
                 return await self._keys.hand_out(
-                    selection, profile.settings, user, request.client, request.public_key
+                    selection,
+                    profile.settings,
+                    user,
+                    request.client,
+                    request.public_key,
+                    patience=patience.half(),
                 )
-        raise NoServer(detail=f"{ATTEMPTS} servers of {profile.id} were lost in turn")
+        log.warning("no one-time key for %s: %d servers were lost in turn", user.name, ATTEMPTS)
+        return await self._placer.place(profile, servers, user, patience.half())
 
     async def _profile(self, request: Request, user: User) -> Profile:
         """The profile asked for, looked up among those this user may see."""
@@ -129,3 +143,15 @@ class Broker:
         if profile is None:
             raise NoSuchProfile(detail=f"{request.profile_id!r} is unknown or hidden")
         return profile
+
+
+class _Patience:
+    """What is left of some seconds, to be given away by halves."""
+
+    def __init__(self, seconds: float) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._until = self._now() + seconds
+
+    def half(self) -> float:
+        """Half of what is left."""
+        return max(self._until - self._now(), 0.0) / 2

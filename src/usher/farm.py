@@ -137,6 +137,15 @@ class Farm:
             return ()
         return [known for known in self._sessions[username].values() if self.is_up(known.server)]
 
+    def out_of_reach(self, username: str) -> Sequence[Resumable]:
+        """The user's sessions that were told before their servers went down."""
+        known = self._sessions[username].values() if username in self._sessions else ()
+        return [own for own in known if not self.is_up(own.server)]
+
+    def why_down(self, server: Server) -> str:
+        """Why the server counts as down."""
+        return self._pictures[server].why
+
     def candidates(
         self, servers: Iterable[Server], settings: Settings = NOTHING_SAID
     ) -> list[Candidate]:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 DIALOGUE_SECONDS = 300
 """How long a key holds at least when the client first asks its user which session to resume."""
 
+PATIENCE_SECONDS = 2.0
+
 MAKER = (sys.executable, "-I", "-m", "usher.helpers.keypairs")
 _TYPES = "ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)"
 _find_key = re.compile(rf"(?:^|\s)((?:{_TYPES}) [A-Za-z0-9+/]+={{0,2}})(?=\s|$)").search
@@ -90,6 +92,7 @@ class Keys:
     agent: Agent
     farm: Farm
     pool: Pool
+    _asking: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def foresee(self, profiles: Iterable[Profile]) -> None:
         """Whoever sees these profiles may soon want a key."""
@@ -104,11 +107,13 @@ class Keys:
         user: User,
         client: Client,
         public_key: str = "",
+        *,
+        patience: float = PATIENCE_SECONDS,
     ) -> Selection:
         """The selection, with a key for all its servers where the profile wants one.
 
-        A server that will not have it is left out; if that is all, the client asks for the
-        password. Raises ServerLost when a server without a session on it does not answer.
+        A server that will not have it, or says nothing for ``patience`` seconds, is left out; if
+        that is all, the client asks for the password. Raises ServerLost when none of them answers.
         """
         if not settings.session_autologin:
             return selection
@@ -123,22 +128,31 @@ class Keys:
             _lifetime(selection, settings),
             client.address if settings.key_from == "client" else None,
         )
-        welcome = await self._authorize(selection, grant)
+        welcome = await self._authorize(selection, grant, patience)
         selection = _without(selection, welcome)
         if selection.server not in welcome:
             return selection
         private = pair.private if pair else ""
         return replace(selection, private_key=private, key_accepted=bool(own))
 
-    async def _authorize(self, selection: Selection, grant: Grant) -> set[Server]:
+    async def _authorize(self, selection: Selection, grant: Grant, patience: float) -> set[Server]:
         """The servers that let the key in."""
         wanted = [selection.server, *(own.server for own in selection.sessions)]
         servers = [s for s in dict.fromkeys(wanted) if not s.name.endswith(".invalid")]
-        welcome = await asyncio.gather(*(self._welcomes(server, grant) for server in servers))
-        lost = selection.server in servers and not self.farm.is_up(selection.server)
-        if lost and not any(welcome):
+        asked = {self._ask(server, grant): server for server in servers}
+        answered, silent = await asyncio.wait(asked, timeout=patience) if asked else (set(), set())
+        for task in silent:  # it goes on: what comes of it is for the next who is sent there
+            self.farm.silent(asked[task])
+        welcome = {asked[task] for task in answered if task.result()}
+        if not welcome and not self.farm.is_up(selection.server):
             raise ServerLost(f"{selection.server.name} does not answer")
-        return {server for server, let_in in zip(servers, welcome, strict=True) if let_in}
+        return welcome
+
+    def _ask(self, server: Server, grant: Grant) -> asyncio.Task[bool]:
+        task = asyncio.get_running_loop().create_task(self._welcomes(server, grant))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return task
 
     async def _welcomes(self, server: Server, grant: Grant) -> bool:
         try:
@@ -150,6 +164,10 @@ class Keys:
         except OSError as error:  # TimeoutError is one
             log.warning("%s does not answer: %s", server.name, error)
             self.farm.silent(server, str(error))
+            return False
+        except Exception:
+            log.exception("what %s answers to a key cannot be read", server.name)
+            self.farm.key_failed(server)
             return False
         self.farm.key_placed(server)
         return True

@@ -17,8 +17,10 @@ from usher.settings import Policy
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 5.0
+"""How old an answer about sessions may be at a selection."""
+
 PATIENCE_SECONDS = 2.0
-"""At a selection: how old an answer about sessions may be, and how long one is waited for."""
+"""How long one is waited for, where nobody says anything else."""
 
 MARK_AGE_SECONDS = 60.0
 MARK_PATIENCE_SECONDS = 0.6
@@ -44,13 +46,23 @@ class Placer:
     selector: Selector
     selectors: Mapping[str, Selector]
 
-    async def place(self, profile: Profile, servers: Sequence[Server], user: User) -> Selection:
-        """Where this user goes for this profile. Raises NoServer."""
-        own = await self._own(profile, servers, user)
+    async def place(
+        self,
+        profile: Profile,
+        servers: Sequence[Server],
+        user: User,
+        patience: float = PATIENCE_SECONDS,
+    ) -> Selection:
+        """Where this user goes for this profile. Raises NoServer.
+
+        An agent that has to be asked is waited for ``patience`` seconds.
+        """
+        own = await self._own(profile, servers, user, patience)
         if own and profile.settings.session_policy is not Policy.NEW:
             return self._resume(profile, servers, user, own)
         if _has_enough(profile, own):
             raise NoServer(detail=f"{user.name} has {len(own)} sessions of {profile.id} already")
+        self._tell_of_lost(servers, user)
         return self._new(profile, servers, user)
 
     async def mine(
@@ -74,27 +86,32 @@ class Placer:
         self, profile: Profile, servers: Sequence[Server], user: User
     ) -> AsyncIterator[str]:
         """For people: the user's sessions, then what speaks for each server, or against it."""
-        for own in await self._look(servers, user, FRESH_SECONDS):
+        for own in await self._look(servers, user, FRESH_SECONDS, PATIENCE_SECONDS):
             yield f"{own.server.name}: has {own.session.id}, {own.session.state.name.lower()}"
+        for own in self.farm.out_of_reach(user.name):
+            yield f"{own.server.name}: has {own.session.id}, out of reach"
         selector = self._selector(profile)
         for outlook in self.farm.outlooks(servers, profile.settings):
             name, candidate = outlook.server.name, outlook.candidate
             why = selector.why(candidate, user) if candidate else f"left out: {outlook.why_not}"
-            yield f"{name}: {why}"
+            last = "; tried last: it refused keys" if self.farm.is_shunned(outlook.server) else ""
+            yield f"{name}: {why}{last}"
 
     async def _own(
-        self, profile: Profile, servers: Sequence[Server], user: User
+        self, profile: Profile, servers: Sequence[Server], user: User, patience: float
     ) -> list[Resumable]:
         settings = profile.settings
         if settings.session_policy is Policy.NEW and not settings.session_limit:
             return []
-        own = await self._look(servers, user, FRESH_SECONDS)
+        own = await self._look(servers, user, FRESH_SECONDS, patience)
         if settings.session_policy is Policy.TAKEOVER and own:
             return await self._take_over(servers, user, own)
         return own
 
-    async def _look(self, servers: Sequence[Server], user: User, max_age: float) -> list[Resumable]:
-        own = await self.sessions.of(user.name, servers, max_age=max_age, patience=PATIENCE_SECONDS)
+    async def _look(
+        self, servers: Sequence[Server], user: User, max_age: float, patience: float
+    ) -> list[Resumable]:
+        own = await self.sessions.of(user.name, servers, max_age=max_age, patience=patience)
         return [*_tellable(own)]
 
     def _resume(
@@ -129,6 +146,13 @@ class Placer:
         self.farm.lease(user.name, profile.id, selection.server)
         return selection
 
+    def _tell_of_lost(self, servers: Sequence[Server], user: User) -> None:
+        """Why somebody begins anew who has left something behind."""
+        for own in self.farm.out_of_reach(user.name):
+            if own.server in servers:
+                left, why = own.session.id, self.farm.why_down(own.server)
+                log.warning("%s of %s is lost: %s: %s", left, user.name, own.server.name, why)
+
     def _pick(self, profile: Profile, candidates: Sequence[Candidate], user: User) -> Selection:
         server = self._selector(profile).select(candidates, user)
         chosen = next(candidate for candidate in candidates if candidate.server is server)
@@ -148,7 +172,7 @@ class Placer:
             async with asyncio.timeout(TAKEOVER_SECONDS):
                 await self.agent.suspend(best.server, best.session)
                 while True:
-                    now = await self._look([best.server], user, 0.0)
+                    now = await self._look([best.server], user, 0.0, PATIENCE_SECONDS)
                     if suspended := [own for own in now if _same(own, best) and _waits(own)]:
                         return suspended
                     await asyncio.sleep(LOOK_SECONDS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import asyncssh
 import pytest
 from agentserver import AgentServer, Process, agent_server, saying
 
+from usher.agents import connections
 from usher.agents.ssh import Ssh
 from usher.errors import Unavailable
-from usher.model import Load, Session, State
+from usher.model import Load, Server, Session, State
 
 LISTING = (
     b"OK\n369|alice-50-1795369332_stRxterm_dp24|50|h1|S|2026-11-22T17:42:12"
@@ -170,6 +172,40 @@ async def test_a_server_that_is_not_there_is_not_tried_again_at_once(tmp_path: P
             reasons.add(str(failed.value))
         assert len(reasons) == 1
         assert agent._connections._entries[nobody].failures == 1
+
+
+@asynccontextmanager
+async def black_hole() -> AsyncIterator[Server]:
+    """A server whose queue of connections is full: the next one waits for an answer in vain."""
+    loop = asyncio.get_running_loop()
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = stack.enter_context(socket.create_connection(listening.getsockname()))
+        server = Server("h0", *waiting.getpeername())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    another = stack.enter_context(socket.socket())
+                    another.setblocking(False)
+                    await loop.sock_connect(another, listening.getsockname())
+        yield server
+
+
+async def test_a_server_that_says_nothing_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connections, "AT_ONCE", 1)
+    async with (
+        black_hole() as dead,
+        existing(tmp_path) as (host, agent),
+        asyncio.TaskGroup() as tasks,
+    ):
+        vain = tasks.create_task(agent.look(dead))
+        assert await agent.look(host.server)
+        assert not vain.done()
+        vain.cancel()
 
 
 @pytest.mark.parametrize("missing", ["id", "known_hosts"])

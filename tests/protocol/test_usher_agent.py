@@ -163,6 +163,22 @@ async def test_a_request_that_is_not_answered_is_given_up(
             await agent.withdraw(host.server, GRANT)
 
 
+async def test_who_waits_behind_a_request_without_an_answer_hears_of_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with installed(tmp_path, saying(HELLO, LOAD, NONE)) as (host, agent):
+
+        async def ask(seconds: float, error: type[OSError]) -> None:
+            monkeypatch.setattr(usher, "ANSWER_SECONDS", seconds)
+            with pytest.raises(error):
+                await agent.withdraw(host.server, GRANT)
+
+        await agent.look(host.server)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ask(0.1, TimeoutError))
+            tasks.create_task(ask(60.0, ConnectionError))
+
+
 async def test_a_request_that_the_agent_does_not_survive_fails_at_once(tmp_path: Path):
     async def die(process: Process) -> None:
         process.stdout.write(HELLO + LOAD + NONE)

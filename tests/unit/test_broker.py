@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from fakes import FakeAgent, FakeAuthenticator, FakeClock, FakeProfiles
 
+from usher import broker
 from usher.access import Catalogue
 from usher.audit import Decision
 from usher.authid import AuthIds
@@ -254,6 +255,18 @@ async def test_a_server_that_is_lost_while_a_key_is_placed_costs_nobody_their_lo
     reply = await office.ask(Task.SELECT, profile_id="desktop")
     assert reply.selection and reply.selection.server == TWO
     assert reply.selection.private_key == "PRIVATE"
+
+
+async def test_nobody_waits_long_for_servers_that_say_nothing(office: Office, monkeypatch):
+    monkeypatch.setattr(broker, "SELECT_SECONDS", 0.1)
+    office.autologin()
+    office.agent.slow = {"ts1"}
+    reply = await office.ask(Task.SELECT, profile_id="desktop")
+    assert reply.selection and reply.selection.server == TWO
+    assert reply.selection.private_key == "PRIVATE"
+    office.agent.slow = {"ts2"}
+    reply = await office.ask(Task.SELECT, profile_id="desktop")
+    assert isinstance(reply.unavailable, NoServer)
 
 
 async def test_when_every_server_is_lost_there_is_none(office: Office):

@@ -47,7 +47,7 @@ class Desk:
     async def hand_out(
         self, selection: Selection, settings: Settings = AUTOLOGIN, key: str = ""
     ) -> Selection:
-        return await self.keys.hand_out(selection, settings, ALICE, HERE, key)
+        return await self.keys.hand_out(selection, settings, ALICE, HERE, key, patience=0.05)
 
 
 @pytest.fixture
@@ -93,8 +93,9 @@ async def test_no_two_logins_share_a_key_and_an_empty_pool_means_none(desk: Desk
     assert "the pool is empty" in caplog.text
 
 
-async def test_a_server_that_refuses_the_key_gets_a_client_without_one(desk: Desk):
-    desk.agent.unwilling = {"ts1"}
+@pytest.mark.parametrize("misfortune", ["unwilling", "broken"])
+async def test_a_server_that_refuses_the_key_gets_a_client_without_one(desk: Desk, misfortune: str):
+    setattr(desk.agent, misfortune, {"ts1"})
     assert await desk.hand_out(Selection(ONE)) == Selection(ONE)
 
 
@@ -116,6 +117,19 @@ async def test_a_server_that_does_not_answer_is_lost_and_down(desk: Desk):
     with pytest.raises(ServerLost):
         await desk.hand_out(Selection(ONE))
     assert not desk.farm.is_up(ONE)
+
+
+async def test_a_server_that_says_nothing_is_lost_when_patience_is_over(desk: Desk):
+    desk.agent.slow = {"ts1"}
+    with pytest.raises(ServerLost):
+        await desk.hand_out(Selection(ONE))
+    assert not desk.farm.is_up(ONE)
+
+
+async def test_a_session_whose_server_says_nothing_is_left_out(desk: Desk):
+    desk.agent.slow = {"ts2"}
+    selection = await desk.hand_out(Selection(ONE, sessions=(OWN,)))
+    assert (selection.server, selection.sessions, bool(selection.private_key)) == (ONE, (), True)
 
 
 async def test_a_server_that_is_none_is_not_asked(desk: Desk):

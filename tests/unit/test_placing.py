@@ -9,7 +9,7 @@ from fakes import FakeAgent, FakeClock
 
 from usher import placing
 from usher.errors import NoServer
-from usher.farm import Farm
+from usher.farm import REFUSALS, Farm
 from usher.model import Load, Profile, Selection, Server, Session, Sight, State, User
 from usher.placing import Placer
 from usher.selection.fewest_sessions import FewestSessions
@@ -98,11 +98,14 @@ async def test_a_drained_server_resumes_and_starts_nothing_new(desk: Desk):
     assert (selection.server, offered(selection)) == (TWO, [(50, ONE)])
 
 
-async def test_a_session_on_a_dead_server_is_not_offered(desk: Desk):
+async def test_a_session_on_a_dead_server_is_not_offered_and_the_log_says_why(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+):
     desk.tell(session(ONE, 50))
-    desk.farm.silent(ONE)
+    desk.farm.silent(ONE, "no route to host")
     selection = await desk.place()
     assert (selection.server, selection.sessions) == (TWO, ())
+    assert f"{session(ONE, 50).id} of alice is lost: ts1: no route to host" in caplog.text
 
 
 async def test_of_two_ids_that_contain_one_another_the_better_is_offered(desk: Desk):
@@ -186,10 +189,13 @@ async def test_a_list_tells_the_sessions_of_each_profile(desk: Desk):
 
 
 async def test_people_are_told_of_the_sessions_and_what_counts_about_every_server(desk: Desk):
-    desk.tell(session(ONE, 50))
+    desk.tell(session(ONE, 50), session(TWO, 51))
     desk.farm.silent(TWO)
+    for _ in range(REFUSALS):
+        desk.farm.key_failed(ONE)
     assert [line async for line in desk.placer.explain(PROFILE, (ONE, TWO), ALICE)] == [
         "ts1: has alice-50-1795414336_stDXFCE_dp24, suspended",
-        "ts1: the first one is taken",
+        "ts2: has alice-51-1795414336_stDXFCE_dp24, out of reach",
+        "ts1: the first one is taken; tried last: it refused keys",
         "ts2: left out: it does not answer",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import asyncssh
+from aiohappyeyeballs import start_connection
 
 from usher import places
 from usher.model import Server
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 asyncssh.set_log_level(logging.WARNING)  # it tells of every connection and command
 
 CONNECT_SECONDS = 8.0
+NEXT_ADDRESS_SECONDS = 0.25
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_TIMES = 2
 """A server from which nothing is heard for ten seconds has lost its connection."""
@@ -92,10 +95,13 @@ class Connections:
             connection.abort()
 
     async def _connect(self, server: Server) -> asyncssh.SSHClientConnection:
+        """Only who is there takes a turn: many dead servers hold up none that lives."""
+        transport = await _reach(server)
         async with self._turn, asyncio.timeout(CONNECT_SECONDS):
             return await asyncssh.connect(
                 server.address,
                 server.port,
+                sock=transport,
                 username=self._username,
                 client_keys=[self._key],
                 known_hosts=str(self._known_hosts),
@@ -115,6 +121,14 @@ class Connections:
         pause = min(FIRST_PAUSE_SECONDS * 2**entry.failures, LONGEST_PAUSE_SECONDS)
         entry.failures, entry.why = entry.failures + 1, why
         entry.not_before = self._clock() + pause * self._random.uniform(0.5, 1.0)
+
+
+async def _reach(server: Server) -> socket.socket:
+    """A connection to the first of its addresses that answers."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(CONNECT_SECONDS):
+        found = await loop.getaddrinfo(server.address, server.port, type=socket.SOCK_STREAM)
+        return await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
 
 
 def _reason(server: Server, error: Exception) -> str:

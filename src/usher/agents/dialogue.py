@@ -68,8 +68,9 @@ class Dialogue(asyncssh.SSHClientSession[bytes]):
         finally:
             self._waiting.pop(number, None)
 
-    def end(self) -> None:
-        """Speak no more."""
+    def end(self, reason: str = "it is not listened to any more") -> None:
+        """Speak no more, whether the other side hears of it or not."""
+        self._is_over(reason)
         self._channel.abort()
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
@@ -93,11 +94,14 @@ class Dialogue(asyncssh.SSHClientSession[bytes]):
             self.end()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The agent has gone, and may have said why."""
+        noise = self._noise.decode(errors="replace").strip()
+        self._is_over(str(exc or noise or "it has ended"))
+
+    def _is_over(self, reason: str) -> None:
         """Whoever still waits for something hears that it will not come."""
         self.ended = True
         self._news.set()
-        noise = self._noise.decode(errors="replace").strip()
-        reason = str(exc or noise or "it has ended")
         lost = ConnectionError(f"the agent on {self._name}: {reason}")
         for waiting in self._waiting.values():
             if not waiting.done():

@@ -102,11 +102,15 @@ class Ssh:
         """The lines after OK. Raises Unavailable with what was said instead, and OSError."""
         connection = await self._connections.to(server)
         command = f"{self._command} {username} {task}"
-        async with self._known[server].calls, asyncio.timeout(ANSWER_SECONDS):
-            try:
+        known = self._known[server]
+        try:
+            async with known.calls, asyncio.timeout(ANSWER_SECONDS):
                 said, noise = await _run(connection, command)
-            except asyncssh.Error as error:
-                raise ConnectionError(f"{task} on {server.name}: {error}") from error
+        except TimeoutError:
+            known.until = 0.0  # it has to answer before it counts as alive again
+            raise TimeoutError(f"{task} on {server.name} is not answered") from None
+        except asyncssh.Error as error:
+            raise ConnectionError(f"{task} on {server.name}: {error}") from error
         first, *lines = said.splitlines() or [""]
         if noise:
             log.debug("%s on %s, beside its answer: %s", task, server.name, noise[:500])

@@ -19,7 +19,9 @@ from usher.model import Grant, Server, Session, Sight
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 1.0
+"""It answers in milliseconds, or not at all."""
+
 SILENT_SECONDS = 10.0
 """It tells its load every five seconds: who has been silent for twice as long is down."""
 
@@ -101,10 +103,17 @@ class Usher:
         await self._ask(server, "suspend", session=session.id)
 
     async def _ask(self, server: Server, verb: str, **fields: object) -> None:
-        """Raises Unavailable when the agent refuses, and OSError when it does not answer."""
+        """Raises Unavailable when the agent refuses, and OSError when it does not answer.
+
+        That ends the dialogue: whoever else waits for an answer need not wait as long.
+        """
         dialogue = await self._dialogue(server)
-        async with asyncio.timeout(ANSWER_SECONDS):
-            answer = await dialogue.ask(verb, fields)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await dialogue.ask(verb, fields)
+        except TimeoutError:
+            dialogue.end("it has left a request without an answer")
+            raise TimeoutError(f"the agent on {server.name} does not answer") from None
         if not answer.ok:
             raise Unavailable(detail=f"{verb} on {server.name}: {answer.error}")
 
