@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 
-from usher.model import Candidate, Resumable, Server, Session, Sight
+from usher.model import Candidate, Load, Resumable, Server, Session, Sight
 from usher.settings import Settings
 
 LEASE_SECONDS = 60.0
@@ -73,15 +74,22 @@ class Farm:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
-        self._sessions: defaultdict[str, dict[str, Resumable]] = defaultdict(dict)
+        self._sessions: defaultdict[str, dict[tuple[str, str], Resumable]] = defaultdict(dict)
         self._leases: OrderedDict[tuple[str, str], _Lease] = OrderedDict()
         self._drained: frozenset[str] = frozenset()
         self._untold: set[Server] = set()
 
     def seen(self, server: Server, sight: Sight) -> None:
-        """The server answered."""
+        """The server answered. Raises ValueError for a load that cannot be.
+
+        It is believed about its own sessions only.
+        """
+        if not _possible(sight.load):
+            raise ValueError(f"no server can be like that: {sight.load}")
         picture = self._turn(server, up=True)
         picture.heard = self._clock()
+        if any(session.server != server.name for session in sight.sessions or ()):
+            sight = replace(sight, sessions=_own(server, sight.sessions or ()))
         if sight.sessions != picture.sight.sessions:
             self._retell(server, picture, sight.sessions or ())
         picture.sight = sight
@@ -210,12 +218,12 @@ class Farm:
     def _retell(self, server: Server, picture: _Picture, told: Iterable[Session]) -> None:
         """Take the server's list of sessions instead of the one before."""
         for gone in picture.sight.sessions or ():
-            self._sessions[gone.user].pop(gone.id, None)
+            self._sessions[gone.user].pop((server.name, gone.id), None)
             if not self._sessions[gone.user]:
                 del self._sessions[gone.user]
         before, picture.sessions = picture.sessions, frozenset(session.id for session in told)
         for session in told:
-            self._sessions[session.user][session.id] = Resumable(session, server)
+            self._sessions[session.user][server.name, session.id] = Resumable(session, server)
             if session.id not in before:
                 self._arrived(session.user, server)
 
@@ -237,3 +245,13 @@ class Farm:
 
     def _release(self, key: tuple[str, str]) -> None:
         self._pictures[self._leases.pop(key).server].promised -= 1
+
+
+def _possible(load: Load) -> bool:
+    """Loads are compared with one another: one that cannot be would win for ever, or break it."""
+    counted = load.sessions >= 0 and load.factor >= 0
+    return counted and 0.0 <= load.per_core < inf and 0.0 <= load.free_memory <= 1.0
+
+
+def _own(server: Server, told: Iterable[Session]) -> tuple[Session, ...]:
+    return tuple(session for session in told if session.server == server.name)

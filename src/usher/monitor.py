@@ -55,14 +55,13 @@ class Monitor:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 sight = await self._agent.look(server)
+            self._farm.seen(server, sight)
         except OSError as error:  # TimeoutError is one
             log.debug("%s does not answer: %s", server.name, error)
             self._farm.silent(server, str(error))
         except Exception:
             log.exception("%s answers what nobody can read", server.name)
             self._farm.silent(server, "it answers what nobody can read")
-        else:
-            self._farm.seen(server, sight)
 
     async def _watch(self, server: Server) -> None:
         while True:

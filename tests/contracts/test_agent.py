@@ -25,7 +25,7 @@ def fake() -> FakeAgent:
 
 def simulated() -> Simulated:
     farm = SimulatedFarm(dying={"dead"})
-    start = next(second for second in range(60) if not farm.state("dead", second).up)
+    start = next(second for second in range(60) if not farm.moment("dead", second).up)
     return Simulated(start=start, slow=["late"], dying=["dead"])
 
 

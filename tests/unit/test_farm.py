@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import nan
+
 import pytest
 from fakes import FakeClock
 
@@ -169,3 +172,24 @@ def test_people_are_told_since_when_a_server_is_down(farm: Farm, clock: FakeCloc
     farm.silent(ONE)
     (state,) = farm.states()
     assert (state.server, state.up, state.since, state.drained) == (ONE, False, 7, False)
+
+
+@pytest.mark.parametrize("load", [Load(-1), Load(1, -0.5), Load(1, nan), Load(1, 0.0, 1.1)])
+def test_a_load_that_cannot_be_changes_nothing(farm: Farm, load: Load):
+    farm.seen(ONE, Sight(Load(3)))
+    with pytest.raises(ValueError, match="no server can be like that"):
+        farm.seen(ONE, Sight(load))
+    assert farm.candidates([ONE]) == [Candidate(ONE, Load(3))]
+
+
+def test_a_server_is_believed_about_its_own_sessions_only(farm: Farm):
+    farm.seen(TWO, told(session("alice")))
+    assert farm.sessions("alice") == ()
+
+
+def test_whoever_claims_the_session_of_another_server_takes_nothing_from_it(farm: Farm):
+    mine, claimed = session("alice"), replace(session("alice"), server="ts2")
+    farm.seen(ONE, told(mine))
+    farm.seen(TWO, told(claimed))
+    farm.seen(TWO, told())
+    assert farm.sessions("alice") == [Resumable(mine, ONE)]

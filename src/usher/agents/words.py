@@ -12,6 +12,7 @@ from usher.model import Load, Session, State
 PROTOCOL = 1
 
 Number = Annotated[int, msgspec.Meta(ge=-1, lt=1 << 31)]
+Average = Annotated[float, msgspec.Meta(ge=0)]
 Text = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^[^|\s]*$")]
 
 
@@ -28,7 +29,7 @@ class Hello(msgspec.Struct, tag_field="event", tag="hello"):
 class Told(msgspec.Struct, tag_field="event", tag="load"):
     """How busy the server is."""
 
-    load: tuple[float, float, float]
+    load: tuple[Average, Average, Average]
     cores: Annotated[int, msgspec.Meta(ge=1)]
     memory_mb: Annotated[int, msgspec.Meta(ge=1)]
     available_mb: Annotated[int, msgspec.Meta(ge=0)]
