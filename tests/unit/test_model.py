@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from usher.model import client_at
+from usher.errors import AuthFailed
+from usher.model import Credential, Question, client_at
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,24 @@ def test_an_address_is_read_whatever_way_it_is_written(text, address):
 def test_what_is_no_address_is_refused(text):
     with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 address"):
         client_at(text)
+
+
+async def heard(question: Question) -> str:
+    return f"{question.text} {question.echo}"
+
+
+async def test_a_question_goes_to_whoever_logs_in_and_brings_their_answer():
+    credential = Credential("alice", ask=heard)
+    assert await credential.answer_to(Question("PIN?")) == "PIN? False"
+    assert await credential.answer_to(Question("City?", echo=True)) == "City? True"
+
+
+async def test_who_cannot_be_asked_is_refused_and_the_log_knows_what_was_to_be_asked():
+    with pytest.raises(AuthFailed, match="which can only be asked over SSH") as refusal:
+        await Credential("alice", "wonder").answer_to(Question("PIN?"))
+    assert "PIN?" in refusal.value.detail
+
+
+def test_a_way_to_ask_does_not_show_and_makes_no_difference():
+    assert "ask" not in repr(Credential("alice", ask=heard))
+    assert Credential("alice", ask=heard) == Credential("alice")

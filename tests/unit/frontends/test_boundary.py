@@ -11,7 +11,8 @@ from inprocess import FORM, granting
 from usher.errors import AuthFailed, BadRequest, BrokerError
 from usher.frontends import boundary
 from usher.frontends.boundary import answer, incident
-from usher.model import Reply, Request, Task, client_at
+from usher.model import Credential, Question, Reply, Request, Task, client_at
+from usher.model.people import CANNOT_ASK
 from usher.wire import json, plain
 from usher.wire.answer import Wire
 
@@ -89,3 +90,14 @@ async def test_nobody_waits_for_a_plugin_that_never_answers(
     monkeypatch.setattr(boundary, "PATIENCE_SECONDS", 0.01)
     made = await answer(never, wire, FORM, HERE)
     assert b"incident" in made.body
+
+
+@WIRES
+async def test_a_login_with_a_question_is_refused_where_nobody_can_be_asked(wire: Wire):
+    async def curious(request: Request) -> Reply:
+        assert isinstance(request.credential, Credential)
+        await request.credential.answer_to(Question("PIN?"))
+        return Reply(request.task)
+
+    made = await answer(curious, wire, FORM, HERE)
+    assert made == wire.refuse(Task.LOGIN, AuthFailed(CANNOT_ASK))

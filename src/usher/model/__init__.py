@@ -1,0 +1,31 @@
+"""The words of the trade. Values only: frozen, no I/O, no behaviour beyond their own sense."""
+
+from usher.model.people import Address as Address
+from usher.model.people import Ask as Ask
+from usher.model.people import AuthId as AuthId
+from usher.model.people import Client as Client
+from usher.model.people import Credential as Credential
+from usher.model.people import Login as Login
+from usher.model.people import Network as Network
+from usher.model.people import Question as Question
+from usher.model.people import User as User
+from usher.model.people import Vouched as Vouched
+from usher.model.people import client_at as client_at
+from usher.model.profiles import BROKER_USER as BROKER_USER
+from usher.model.profiles import Access as Access
+from usher.model.profiles import Option as Option
+from usher.model.profiles import Profile as Profile
+from usher.model.profiles import Rule as Rule
+from usher.model.requests import Event as Event
+from usher.model.requests import Reply as Reply
+from usher.model.requests import Request as Request
+from usher.model.requests import Resumable as Resumable
+from usher.model.requests import Selection as Selection
+from usher.model.requests import Task as Task
+from usher.model.servers import Candidate as Candidate
+from usher.model.servers import Grant as Grant
+from usher.model.servers import Load as Load
+from usher.model.servers import Server as Server
+from usher.model.servers import Session as Session
+from usher.model.servers import Sight as Sight
+from usher.model.servers import State as State

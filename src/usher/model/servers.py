@@ -1,0 +1,112 @@
+"""X2Go Servers: what is known of one, and of the sessions on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from usher.model.people import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An X2Go Server: its own host name, and where clients reach it."""
+
+    name: str
+    address: str
+    port: int = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a server is: sessions on it, load average per core, share of free memory (0 to 1).
+
+    ``factor`` is the figure of the existing load checker; 0 where nobody has worked it out.
+    """
+
+    sessions: int = 0
+    per_core: float = 0.0
+    free_memory: float = 1.0
+    factor: int = 0
+
+
+class State(StrEnum):
+    """What a session does."""
+
+    RUNNING = "R"
+    SUSPENDED = "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An X2Go session, as its server tells it; ``started`` and ``last`` in the server's own time.
+
+    ``server`` is the server's own name, ``client`` an address, ``age`` counts seconds.
+    """
+
+    id: str
+    user: str
+    server: str
+    state: State
+    display: int
+    agent_pid: int = 0
+    client: str = ""
+    cookie: str = field(default="", repr=False)
+    graphics_port: int = 0
+    sound_port: int = 0
+    fs_port: int = 0
+    started: str = ""
+    last: str = ""
+    age: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A server as its agent sees it now.
+
+    ``sessions`` are all that are on it; None when the agent can only tell one user's. ``agent``
+    is its name and version.
+    """
+
+    load: Load = Load()
+    sessions: tuple[Session, ...] | None = None
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A public ``key`` (``TYPE BASE64``) that lets ``username`` log in to a server for ``seconds``.
+
+    It counts from ``client`` only, and only ``permit_open`` may be reached through it.
+    """
+
+    username: str
+    key: str
+    seconds: int
+    client: Address | None = None
+    permit_open: str = "localhost:*"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A server that may be selected; ``leases`` are places promised and not yet taken.
+
+    ``weight`` says how much it bears beside others, ``cap`` how many sessions (0: any number).
+    """
+
+    server: Server
+    load: Load
+    leases: int = 0
+    weight: float = 1.0
+    cap: int = 0
+
+    @property
+    def sessions(self) -> int:
+        """Those that are there, and those that are on their way."""
+        return self.load.sessions + self.leases
+
+    @property
+    def why(self) -> str:
+        """What speaks for it."""
+        load = self.load
+        return f"{load.sessions} sessions, {self.leases} promised, load {load.per_core:.2f}"
