@@ -39,6 +39,7 @@ TYPES = {
     "list[str]": "list of texts",
     "dict[str, str]": "table: name = text",
     "dict[str, list[str]]": "table: name = list of texts",
+    **{port.__name__: f"table: another `[{kind}]`" for port, kind in ports.KINDS.items()},
 }
 
 Row = Sequence[object]
@@ -69,7 +70,8 @@ def configuration() -> Iterator[str]:
             plugin = point.load()
             yield f"#### type = {toml(point.name)}\n"
             yield f"{summary(plugin)}\n"
-            yield from options_of(plugin, lambda _, parameter: parameter.default)
+            house = () if kind == "store" else (ports.Store,)
+            yield from options_of(plugin, lambda _, parameter: parameter.default, house)
 
 
 def ours(points: Iterable[EntryPoint]) -> list[EntryPoint]:
@@ -78,13 +80,16 @@ def ours(points: Iterable[EntryPoint]) -> list[EntryPoint]:
 
 
 def options_of(
-    factory: type, default_of: Callable[[str, inspect.Parameter], object]
+    factory: type,
+    default_of: Callable[[str, inspect.Parameter], object],
+    house: Sequence[type] = (),
 ) -> Iterator[str]:
     """The table of a constructor's options."""
-    about = described(factory)
+    parameters = inspect.signature(factory).parameters
+    about = described(factory, house)
     rows = [
-        (code(name), kind_of(parameter), default(default_of(name, parameter)), about[name])
-        for name, parameter in inspect.signature(factory).parameters.items()
+        (code(name), kind_of(parameters[name]), default(default_of(name, parameters[name])), told)
+        for name, told in about.items()
     ]
     if rows:
         yield from table(("option", "type", "default", "meaning"), rows)
@@ -98,13 +103,14 @@ def summary(thing: object) -> str:
     return "\n\n".join(p for p in paragraphs if not re.match(r"\w+: ", p))
 
 
-def described(factory: type) -> Mapping[str, str]:
+def described(factory: type, house: Sequence[type] = ()) -> Mapping[str, str]:
     """The docstring's ``name: what it is`` lines. Raises LookupError when one is missing."""
     about = dict(re.findall(r"^(\w+): (.+)$", inspect.getdoc(factory) or "", re.MULTILINE))
-    for name in inspect.signature(factory).parameters:
+    options = config.options(factory, house)
+    for name in options:
         if name not in about:
             raise LookupError(f"the docstring of {factory.__qualname__} has no line for {name!r}")
-    return about
+    return {name: about[name] for name in options}
 
 
 def kind_of(parameter: inspect.Parameter) -> str:

@@ -12,15 +12,16 @@ from typing import NamedTuple
 
 import pytest
 from daemon import usher as run_usher
+from fakes import FakeAuthenticator
 
 from docs import generate
 from usher import cli, plugins
 from usher.app import Daemon
-from usher.config import arguments, core, load
+from usher.config import Table, arguments, core, load
 from usher.errors import AuthFailed
 from usher.frontends.boundary import answer
 from usher.model import Credential, client_at
-from usher.ports import Authenticator
+from usher.ports import KINDS, Authenticator, Store
 from usher.profiles.inifile import IniFile
 from usher.tables import CORE
 from usher.wire import plain
@@ -172,8 +173,18 @@ def test_configurations_are_accepted(block: Block, tmp_path: Path) -> None:
     for schema in CORE.values():
         core(config, schema)
     for kind in config.values.keys() - CORE:
-        table = config.table(kind)
-        arguments(plugins.installed(kind)[table.values["type"]].load(), table)
+        _accept(kind, config.table(kind))
+
+
+def _accept(kind: str, table: Table) -> None:
+    """Raises ConfigError when there is an option that the plugin does not take."""
+    plugin = plugins.installed(kind)[table.values["type"]].load()
+    arguments(plugin, table, (Store,), _accept_inner)
+
+
+def _accept_inner(port: type, table: Table) -> object:
+    _accept(KINDS[port], table)
+    return FakeAuthenticator({})
 
 
 @pytest.mark.parametrize("block", _in("ini"), ids=str)

@@ -10,7 +10,6 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import uvloop
 
@@ -125,11 +124,10 @@ class Daemon:
     async def _reload(self) -> None:
         """Take the configuration as it is now. Raises what a part of it raises."""
         config = load(self._config.file)
-        parts = await asyncio.to_thread(assemble, config)
+        parts = await asyncio.to_thread(assemble, config, (), self._parts.store)
         for name in LASTING:
             if config.table(name).values != self._config.table(name).values:
                 log.warning("[%s] changes at the next start only", name)
-        parts = replace(parts, store=self._parts.store)
         self._parts, self._placer = parts, self._make_placer(parts)
         self._broker = self._make_broker(parts)
         log.info("%s was read again", self._config.file)

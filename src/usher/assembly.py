@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -11,8 +11,9 @@ from typing import TypeVar
 from usher import tables
 from usher.config import Config, core
 from usher.errors import ConfigError, Fault
-from usher.plugins import build, installed
+from usher.plugins import Builder, build, installed
 from usher.ports import (
+    KINDS,
     Agent,
     Authenticator,
     Checked,
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What one reading of the configuration has built."""
+    """What one reading of the configuration has built; ``inner``: the plugins within others."""
 
     authenticator: Authenticator
     directory: Directory
@@ -37,6 +38,7 @@ class Parts:
     selectors: Mapping[str, Selector]
     agent: Agent
     store: Store
+    inner: Sequence[object]
     http: tables.Http
     authid: tables.AuthId
     socket: tables.Socket
@@ -46,15 +48,18 @@ class Parts:
     def plugins(self) -> Iterator[object]:
         """Every plugin, once."""
         named = (self.authenticator, self.directory, self.profiles, self.selector, self.agent)
-        return iter({id(plugin): plugin for plugin in (*named, self.store)}.values())
+        return iter({id(each): each for each in (*named, self.store, *self.inner)}.values())
 
 
 class _Collector:
     """Builds one part after the other and keeps every fault, to tell them all at once."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, kept: Store | None) -> None:
         self.config = config
         self.faults = [*config.faults()]
+        built = self(self._build_store)
+        self.store = kept or built
+        self.builder = Builder({Store: lambda: self.store or self._build_store()})
 
     def __call__(self, make: Callable[[], T]) -> T:
         try:
@@ -63,27 +68,34 @@ class _Collector:
             self.faults += error.faults
             return None  # type: ignore[return-value]  # nobody sees the parts when there are faults
 
-    def plugin(self, port: type[T], kind: str) -> T:
+    def plugin(self, port: type[T]) -> T:
         """The plugin that a table of the configuration names."""
-        return self(lambda: build(port, self.config.table(kind)))
+        return self(lambda: self.builder.build(port, self.config.table(KINDS[port])))
 
     def core(self, table: type[T]) -> T:
         """A table of the configuration that names no plugin."""
         return self(lambda: core(self.config, table))
 
+    def _build_store(self) -> Store:
+        return build(Store, self.config.table("store"))
 
-def inspect(config: Config) -> tuple[Parts, list[Fault]]:
-    """Build every part, and tell everything that is wrong. With faults, the parts are not whole."""
-    made = _Collector(config)
-    profiles = made.plugin(ProfileSource, "profiles")
+
+def inspect(config: Config, store: Store | None = None) -> tuple[Parts, list[Fault]]:
+    """Build every part, and tell everything that is wrong. With faults, the parts are not whole.
+
+    ``store``: one that is there already, and stays.
+    """
+    made = _Collector(config, store)
+    profiles = made.plugin(ProfileSource)
     parts = Parts(
         authenticator=_authenticator(made, profiles),
-        directory=made.plugin(Directory, "directory"),
+        directory=made.plugin(Directory),
         profiles=profiles,
-        selector=made.plugin(Selector, "selector"),
+        selector=made.plugin(Selector),
         selectors=_selectors(made),
-        agent=made.plugin(Agent, "agent"),
-        store=made.plugin(Store, "store"),
+        agent=made.plugin(Agent),
+        store=made.store,
+        inner=made.builder.inner,
         http=made.core(tables.Http),
         authid=made.core(tables.AuthId),
         socket=made.core(tables.Socket),
@@ -93,14 +105,14 @@ def inspect(config: Config) -> tuple[Parts, list[Fault]]:
     for part in parts.plugins():
         if isinstance(part, Checked):
             made.faults += part.faults()
-    return parts, sorted(made.faults)
+    return parts, sorted({*made.faults})
 
 
 def _authenticator(made: _Collector, profiles: ProfileSource) -> Authenticator:
     """A backend that checks access itself is the authenticator, unless the file names another."""
     if "authenticator" not in made.config and isinstance(profiles, Authenticator):
         return profiles
-    return made.plugin(Authenticator, "authenticator")
+    return made.plugin(Authenticator)
 
 
 def _selectors(made: _Collector) -> Mapping[str, Selector]:
@@ -114,13 +126,13 @@ def _selectors(made: _Collector) -> Mapping[str, Selector]:
     return selectors
 
 
-def assemble(config: Config, known: Iterable[Fault] = ()) -> Parts:
-    """Build every part. Raises ConfigError when the daemon must not run with them.
+def assemble(config: Config, known: Iterable[Fault] = (), store: Store | None = None) -> Parts:
+    """Build every part, with this store if one is kept. Raises ConfigError when it must not run.
 
     ``known``: faults that were found elsewhere. What is wrong inside a file of profiles disables
     a profile, not the daemon: the log tells of it.
     """
-    parts, found = inspect(config)
+    parts, found = inspect(config, store)
     faults = sorted({*found, *known})
     fatal = [f for f in faults if f.fatal or f.path == config.file and not f.warning]
     if fatal:

@@ -19,7 +19,7 @@ from usher.cgi import ask
 from usher.config import Config, core, load
 from usher.errors import ConfigError
 from usher.orders import DRAINED
-from usher.plugins import build
+from usher.plugins import Builder, build
 from usher.ports import Checked, Directory, ProfileSource, Store
 from usher.tables import Socket
 
@@ -62,8 +62,9 @@ def why(arguments: argparse.Namespace) -> int:
     """Needs nothing but the directory and the profiles; what else is wrong, check tells."""
     logging.disable()
     config = load(arguments.config)
-    directory = build(Directory, config.table("directory"))
-    profiles = build(ProfileSource, config.table("profiles"))
+    builder = Builder({Store: lambda: build(Store, config.table("store"))})
+    directory = builder.build(Directory, config.table("directory"))
+    profiles = builder.build(ProfileSource, config.table("profiles"))
     faults = profiles.faults() if isinstance(profiles, Checked) else ()
     if fatal := [fault for fault in faults if fault.fatal]:
         raise ConfigError(fatal)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from inspect import Parameter
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args
@@ -20,6 +21,7 @@ import msgspec
 
 from usher import tables
 from usher.errors import ConfigError, Fault
+from usher.ports import KINDS
 
 T = TypeVar("T")
 
@@ -43,10 +45,16 @@ class Table:
     values: Mapping[str, Any]
     lines: Mapping[str, int]
 
+    def inner(self, key: str, values: Mapping[str, Any]) -> Table:
+        """A table within this one."""
+        return Table(self.file, f"{self.name}.{key}", values, self.lines)
+
     def fault(self, key: str, message: str, *, warning: bool = False) -> Fault:
         """Something wrong with a key of this table (or, with no key, the whole table)."""
-        line = self.lines.get(f"{self.name}.{key}") or self.lines.get(self.name, 1)
-        return Fault(self.file, line, f"{self.name}.{key}" if key else self.name, message, warning)
+        name = around = f"{self.name}.{key}" if key else self.name
+        while around and around not in self.lines:
+            around = around.rpartition(".")[0]
+        return Fault(self.file, self.lines.get(around, 1), name, message, warning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +125,31 @@ def core(config: Config, schema: type[T]) -> T:
     return made
 
 
-def arguments(factory: Callable[..., object], table: Table) -> dict[str, Any]:
+Make = Callable[[type, Table], object]
+"""Makes the plugin of a port that a table describes."""
+
+
+def options(factory: Callable[..., object], house: Container[Any] = ()) -> dict[str, Parameter]:
+    """The parameters of a constructor that are options: the house gives none of their types."""
+    parameters = inspect.signature(factory, eval_str=True).parameters
+    return {name: p for name, p in parameters.items() if p.annotation not in house}
+
+
+def arguments(
+    factory: Callable[..., object],
+    table: Table,
+    house: Container[Any] = (),
+    make: Make | None = None,
+) -> dict[str, Any]:
     """The table's values as arguments of this constructor. Raises ConfigError with every fault.
 
-    A ``Path`` is relative to the folder of the configuration file.
+    A ``Path`` is relative to the folder of the configuration file. Where the type is a port, the
+    value is a table, of which ``make`` makes the plugin.
     """
-    parameters = inspect.signature(factory, eval_str=True).parameters
+    parameters = options(factory, house)
     given: dict[str, Any] = {}
     faults = []
-    for key, value in table.values.items():
+    for key in table.values:
         if key == "type":
             continue
         if key not in parameters:
@@ -133,9 +157,11 @@ def arguments(factory: Callable[..., object], table: Table) -> dict[str, Any]:
             faults.append(table.fault(key, f"unknown option{of_type}: {suggest(key, parameters)}"))
             continue
         try:
-            given[key] = _convert(value, parameters[key].annotation, table.file.parent)
+            given[key] = _convert(table, key, parameters[key].annotation, make)
         except msgspec.ValidationError as error:
             faults.append(table.fault(key, _wanted(parameters[key].annotation) or str(error)))
+        except ConfigError as error:
+            faults += error.faults
     missing = [k for k, p in parameters.items() if p.default is p.empty and k not in table.values]
     faults += [table.fault(key, "is needed and missing") for key in missing]
     if faults:
@@ -150,13 +176,15 @@ def suggest(given: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"
 
 
-def _convert(value: object, hint: Any, folder: Path) -> Any:
-    def path(kind: type, text: object) -> object:
-        if kind is Path and isinstance(text, str):
-            return folder / text
-        raise msgspec.ValidationError(f"expected a path in quotes, got {text!r}")
+def _convert(table: Table, key: str, hint: Any, make: Make | None) -> Any:
+    def ours(kind: type, value: object) -> object:
+        if kind is Path and isinstance(value, str):
+            return table.file.parent / value
+        if kind in KINDS and isinstance(value, dict) and make:
+            return make(kind, table.inner(key, value))
+        raise msgspec.ValidationError(f"cannot be {value!r}")
 
-    return msgspec.convert(value, hint, dec_hook=path)
+    return msgspec.convert(table.values[key], hint, dec_hook=ours)
 
 
 _WORDS: Mapping[Any, str] = {
@@ -168,6 +196,7 @@ _WORDS: Mapping[Any, str] = {
     list[str]: 'a list of texts in quotes: ["one", "two"]',
     dict[str, str]: 'texts in quotes by name: { alice = "text" }',
     dict[str, list[str]]: 'lists of texts in quotes by name: { staff = ["alice", "bob"] }',
+    **dict.fromkeys(KINDS, 'a table with its type: { type = "static", ... }'),
 }
 """How the values of a type are written."""
 

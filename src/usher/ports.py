@@ -31,6 +31,7 @@ class Authenticator(Protocol):
         """Is it you? Return the proved user name, or raise AuthFailed.
 
         ``credential.authid`` is empty or a foreign one: the broker has looked at its own before.
+        ``credential.answer_to`` asks for more; where the wire has no way to, it refuses.
         """
 
 
@@ -133,3 +134,14 @@ class Checked(Protocol):
 
     def faults(self) -> Sequence[Fault]:
         """Everything wrong in the files as last read: file, line, key, what would be right."""
+
+
+KINDS: Mapping[type, str] = {
+    Authenticator: "authenticator",
+    Directory: "directory",
+    ProfileSource: "profiles",
+    Selector: "selector",
+    Agent: "agent",
+    Store: "store",
+}
+"""The name that a port has in the configuration."""
