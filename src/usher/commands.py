@@ -47,9 +47,11 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Tell all that is misconfigured."""
-    config = load(arguments.config)
-    _, found = inspect(config)
-    faults = sorted({*found, *checks.start(config)})
+    try:
+        config = load(arguments.config)
+        faults = sorted({*inspect(config)[1], *checks.start(config)})
+    except ConfigError as error:
+        faults = [*error.faults]
     for fault in faults:
         print(fault)
     if any(not fault.warning for fault in faults):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import Parameter
@@ -34,6 +34,9 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "store": {"type": "sqlite"},
 }
 """The tables that name plugins, and the type they have when the file does not say."""
+
+MOST_SYNTAX_FAULTS = 100
+"""Whoever has more has taken another file for the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +107,37 @@ def load(path: Path) -> Config:
         message = "is not UTF-8: save the file in that encoding"
         raise ConfigError([Fault(path, line, "syntax", message)]) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax(path, str(error), text)]) from error
+        raise ConfigError([*_syntax(path, text)]) from error
 
 
-def _syntax(path: Path, said: str, text: str) -> Fault:
-    """What the parser says about a file that is no TOML, with the line where it stopped."""
-    message, _, place = said.partition(" (at ")
-    found = re.search(r"line (\d+)", place)
-    line = int(found[1]) if found else max(1, len(text.splitlines()))  # "at end of document"
-    remedy = ": text needs quotes" if message == "Invalid value" else ""
-    return Fault(path, line, "syntax", message + remedy)
+def _syntax(path: Path, text: str) -> Iterator[Fault]:
+    """What the parser says about a file that is no TOML, with every line where it stops."""
+    lines = text.rstrip("\n").split("\n")
+    for _ in range(MOST_SYNTAX_FAULTS):
+        try:
+            tomllib.loads("\n".join(lines))
+            return
+        except tomllib.TOMLDecodeError as error:
+            message, _, place = str(error).partition(" (at ")
+        found = re.search(r"line (\d+)", place)
+        number = int(found[1]) if found else len(lines)  # "at end of document"
+        remedy = ": text needs quotes" if message == "Invalid value" else ""
+        yield Fault(path, number, "syntax", message + remedy)
+        # Read on as if it were mended: what stood below a header still stands below one.
+        mended = f"[line-{number}]" if lines[number - 1].lstrip().startswith("[") else ""
+        if not found or lines[number - 1] == mended:
+            return
+        lines[number - 1] = mended
 
 
 def core(config: Config, schema: type[T]) -> T:
     """The table that this dataclass describes."""
     table = config.table_of(schema)
-    made = schema(**arguments(schema, table))
-    if wrong := [*tables.faults(made)]:
-        raise ConfigError([table.fault(key, message) for key, message in wrong])
+    given, faults = _read(options(schema), table, None)
+    made = schema(**given)
+    faults += [table.fault(key, message) for key, message in tables.faults(made)]
+    if faults:
+        raise ConfigError(faults)
     return made
 
 
@@ -146,7 +162,16 @@ def arguments(
     A ``Path`` is relative to the folder of the configuration file. Where the type is a port, the
     value is a table, of which ``make`` makes the plugin.
     """
-    parameters = options(factory, house)
+    given, faults = _read(options(factory, house), table, make)
+    if faults:
+        raise ConfigError(faults)
+    return given
+
+
+def _read(
+    parameters: Mapping[str, Parameter], table: Table, make: Make | None
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The values that can be taken, and what is wrong with the others."""
     given: dict[str, Any] = {}
     faults = []
     for key in table.values:
@@ -164,9 +189,7 @@ def arguments(
             faults += error.faults
     missing = [k for k, p in parameters.items() if p.default is p.empty and k not in table.values]
     faults += [table.fault(key, "is needed and missing") for key in missing]
-    if faults:
-        raise ConfigError(faults)
-    return given
+    return given, faults
 
 
 def suggest(given: str, known: Iterable[str]) -> str:

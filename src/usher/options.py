@@ -50,6 +50,9 @@ BOOL, INT, STRING, PATH, ICON, LIST, EXPORT = Kind
 NO, UNKNOWN = Missing
 SESSION_ICON: Final = ":icons/128x128/x2gosession.png"
 
+FOLDER_MARKS: Final = (":0", ":1", "#0", "#1")
+"""How each folder of an EXPORT ends: shared at once (1) or not; ``#`` where a path has colons."""
+
 _TABLE: Final = (
     Key(
         "applications",

@@ -32,13 +32,27 @@ def select_profile(user, sid):
         (["demo", "--port", "-1"], "-1 is no port: write 1 to 65535"),
         (["why", "alice", "desktop", "lab"], "unrecognized arguments: lab"),
         (["revoke", "alice", "bob"], "unrecognized arguments: bob"),
-        (["check", "-c", "/none.toml"], "/none.toml:1: file: cannot be read: No such file"),
+        (["serve", "-c", "/none.toml"], "/none.toml:1: file: cannot be read: No such file"),
     ],
 )
 def test_a_wrong_word_is_exit_status_2_and_a_sentence(typed: list[str], told: str):
     ended = usher(*typed)
     assert ended.returncode == 2
     assert told in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(None, "1: file: cannot be read"), ("[http]\nhost = here\n", "2: syntax: Invalid value")],
+)
+def test_a_file_that_cannot_be_read_is_a_fault_like_any_other(tmp_path: Path, text, told: str):
+    config = tmp_path / "usher.toml"
+    if text:
+        config.write_text(text)
+    checked = usher("check", "-c", str(config))
+    assert (checked.returncode, checked.stderr) == (2, "")
+    assert checked.stdout.startswith(f"{config}:{told}")
+    assert checked.stdout.count("\n") == 1
 
 
 def test_alone_it_lists_its_commands():

@@ -103,6 +103,21 @@ def test_every_fault_is_told_at_once(tmp_path: Path):
     assert keys == ["http.prt", "http.host", "authid.lifetime", "sockt", "agent.type"]
 
 
+def test_an_option_that_cannot_be_read_hides_no_fault_of_another(tmp_path: Path):
+    found = faults_of(tmp_path, GOOD + '[http]\nport = "x"\nhost = "0.0.0.0"\n')
+    assert [line.split(": ")[1] for line in found] == ["http.port", "http.host"]
+
+
+def test_every_line_that_is_no_toml_is_told_at_once(tmp_path: Path):
+    text = "[http]\nport = 8\nhost = here\n[store\ntype = 'x'\n[audit]\ntype = y\n[[["
+    found = faults_of(tmp_path, text)
+    assert [line.partition(":")[0] for line in found] == ["3", "4", "7", "8"]
+
+
+def test_a_file_of_nothing_but_nonsense_is_told_of_in_bounds(tmp_path: Path):
+    assert len(faults_of(tmp_path, "command = XFCE\n" * 5000)) == 100
+
+
 @pytest.mark.parametrize(
     "http",
     [

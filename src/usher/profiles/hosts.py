@@ -33,9 +33,17 @@ class Host(NamedTuple):
 def read_hosts(text: str, port: int) -> tuple[Host, ...]:
     """Read a list of hosts; ``port`` is for those that do not name one.
 
-    Raises ValueError with what would be right.
+    Raises ValueError with what would be right for every item that is wrong.
     """
-    return tuple([read_host(item, port) for item in map(str.strip, text.split(",")) if item])
+    hosts, wrong = [], []
+    for item in filter(None, map(str.strip, text.split(","))):
+        try:
+            hosts.append(read_host(item, port))
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return tuple(hosts)
 
 
 @lru_cache(maxsize=4096)

@@ -74,6 +74,7 @@ class Loader:
         }
         notes = [*wrong.items(), *((0, note) for note in default.notes)]
         notes += [(b.line, note) for b in named for note in self._sections[b.name].notes]
+        notes += [(b.line, note) for b in found if b.line in wrong for note in _inside(b)]
         notes += _namesakes(named, self._sections)
         if not notes and not named:
             notes.append((defaults[0].line, _EMPTY))
@@ -103,6 +104,11 @@ def _read(block: Block, name: str, inherited: Layer, before: _Section | None) ->
     profile = make_profile(name, block.name, layer)
     nowhere = profile is not None and layer["host"] is BUILT_IN["host"]
     return _Section(name, block.body, profile, reading.notes + _NOWHERE * nowhere)
+
+
+def _inside(block: Block) -> tuple[Note, ...]:
+    """What is wrong below a header that is wrong itself."""
+    return read_section(_statements([block._replace(line=0)])).notes
 
 
 def _statements(found: Iterable[Block]) -> Iterator[tuple[int, Statement]]:

@@ -56,19 +56,15 @@ def _names(text: str, clients: bool) -> frozenset[str]:
     names = frozenset(filter(None, map(str.strip, text.split(","))))
     if text.strip() and not names:
         raise Unreadable(f"{text!r} names nobody: write names, or not-set for no list")
-    if clients:
-        for name in sorted(names):
-            _check_client(name)
+    if clients and (wrong := [repr(name) for name in sorted(names) if not _is_client(name)]):
+        right = "write ALL, an address, a network (10.0.0.0/8) or a host name"
+        raise Unreadable(f"{' and '.join(wrong)} is no client: {right}")
     return names
 
 
-def _check_client(entry: str) -> None:
-    network = network_of(entry)
+def _is_client(entry: str) -> bool:
     named = entry == EVERYBODY or is_host(entry) and any(map(str.isalpha, entry))
-    if not network and not named:
-        raise Unreadable(
-            f"{entry!r} is no client: write ALL, an address, a network (10.0.0.0/8) or a host name"
-        )
+    return named or network_of(entry) is not None
 
 
 def _allow_first(order: str) -> bool:

@@ -22,6 +22,7 @@ from usher.qsettings import is_quoted, unquote
 NOT_SET: Final = "not-set"
 _HONOURED: Final = "holds here, as it did not with earlier brokers: see usher why"
 _TAKEN: Final = "is taken away, and nobody is kept out by it: write ALL to the deny list to close"
+_ACL_KEYS: Final = tuple(sorted(ACL_KEYS))
 _OURS: Final = frozenset(["status", "running", "suspended"])
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 _HALF: Final = re.compile("[\ud800-\udfff]")
@@ -99,7 +100,8 @@ def _option(key: str, text: str, literal: bool) -> Statement:
         text = unquote(text)
     known = KEYS.get(key)
     if known is None:
-        return _doubtful(key, Use.SEND, text, f"is unknown: {suggest(key, tuple(KEYS))}")
+        meant = suggest(key, tuple(KEYS), "no client reads it")
+        return _doubtful(key, Use.SEND, text, f"is unknown: {meant}")
     if key in _OURS:
         return _doubtful(key, Use.NOTHING, text, "is set by the broker, and left out here")
     if key == "host":
@@ -111,7 +113,8 @@ def _option(key: str, text: str, literal: bool) -> Statement:
 
 def _acl(key: str, text: str, literal: bool) -> Statement:
     if key not in ACL_KEYS:
-        raise ValueError(f"is no such list: {suggest(key, tuple(sorted(ACL_KEYS)))}")
+        meant = suggest(key, _ACL_KEYS, f"write {' or '.join(_ACL_KEYS)}")
+        raise ValueError(f"is no such list: {meant}")
     try:
         check(key, text)
     except Unreadable as error:
@@ -124,9 +127,8 @@ def _setting(key: str, text: str, literal: bool) -> Statement:
     if key in settings.IDLE:
         return Statement(key, Use.NOTHING)
     if key not in settings.KEYS:
-        return _doubtful(
-            key, Use.NOTHING, "", f"is unknown: {suggest(key, (*settings.KEYS, *settings.IDLE))}"
-        )
+        meant = suggest(key, (*settings.KEYS, *settings.IDLE), "the broker does not read it")
+        return _doubtful(key, Use.NOTHING, "", f"is unknown: {meant}")
     settings.read(key, text)
     return Statement(key, Use.SETTING, text)
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from usher.model import Option
-from usher.options import Key, Kind
+from usher.options import FOLDER_MARKS, Key, Kind
 
 _TRUTH: Final = {
     **dict.fromkeys(("1", "yes", "true", "on"), True),
@@ -38,6 +38,8 @@ def doubts(key: Key, text: str, *, literal: bool) -> list[str]:
         found.append("is no picture: write the base64 text of one, or an http(s) address")
     if key.kind is Kind.INT and not key.choices and int(text) < 1:
         found.append(f"{text!r} is no size: write a number from 1 on")
+    if key.kind is Kind.EXPORT and not _is_export(text):
+        found.append("shares nothing as it stands: write path:1; for each folder")
     if literal and "\\" in text and key.kind not in (Kind.BOOL, Kind.INT):
         found.append(
             'means its backslashes as they stand: write "..." for the escapes of X2Go Client'
@@ -51,11 +53,11 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def suggest(given: str, known: Iterable[str]) -> str:
-    """What was probably meant."""
+def suggest(given: str, known: Iterable[str], otherwise: str) -> str:
+    """What was probably meant, or else ``otherwise``."""
     other_case = [name for name in known if name.lower() == given.lower()]
-    close = other_case or get_close_matches(given, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else "no client reads it"
+    close = other_case or get_close_matches(given, known, n=1, cutoff=0.7)
+    return f"did you mean {close[0]!r}?" if close else otherwise
 
 
 def _bool(text: str) -> bool:
@@ -69,6 +71,10 @@ def _int(text: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise ValueError(f"{text!r} is no whole number: write digits only")
     return int(text)
+
+
+def _is_export(text: str) -> bool:
+    return all(folder.endswith(FOLDER_MARKS) for folder in text.split(";") if folder)
 
 
 def _is_icon(text: str) -> bool:

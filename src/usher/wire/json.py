@@ -10,7 +10,7 @@ import msgspec
 
 from usher.errors import BadRequest, BrokerError
 from usher.model import BROKER_USER, Option, Profile, Reply, Selection, Server, Task
-from usher.options import EXPLICIT_IN_JSON, KEYS, Key, Kind, Missing
+from usher.options import EXPLICIT_IN_JSON, FOLDER_MARKS, KEYS, Key, Kind, Missing
 from usher.wire.answer import NOWHERE, Answer
 from usher.wire.form import read_request
 
@@ -142,11 +142,11 @@ def _sound(text: str) -> str:
 
 
 def _export(folders: str) -> dict[str, bool]:
-    """Read ``path:1;path:0;``, with ``#`` before the digit where a path has colons."""
+    """Read ``path:1;path:0;``."""
     return {
         folder[:-2]: folder.endswith("1")
         for folder in folders.split(";")
-        if folder.endswith((":0", ":1", "#0", "#1"))
+        if folder.endswith(FOLDER_MARKS)
     }
 
 

@@ -163,6 +163,7 @@ def test_what_may_have_been_the_defaults_spoils_the_file_as_a_whole(text, line):
 def test_a_file_that_is_not_whole_still_tells_all_its_faults():
     assert [fault.line for fault in load("x\n[a]\nwidth = x\n[b\n[c]\n[c]\n").faults] == [
         1,
+        1,
         3,
         4,
         5,
@@ -187,6 +188,12 @@ def test_every_fault_is_told_in_one_run():
     loaded = load("".join(f"[{i}]\n{lines}\n" for i, (lines, _) in enumerate(BAD.values())))
     assert not loaded.profiles
     assert [fault.key for fault in loaded.faults] == [key for _, key in BAD.values()]
+
+
+@pytest.mark.parametrize("header", ["[a]", "[\udcff]", "[unclosed"])
+def test_below_a_bad_header_every_fault_is_told_as_well(header):
+    loaded = load(f"[a]\nwidth = 1\n{header}\nwidth = x\n")
+    assert (4, "width") in [(fault.line, fault.key) for fault in loaded.faults]
 
 
 @pytest.mark.parametrize(

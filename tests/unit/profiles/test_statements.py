@@ -51,6 +51,8 @@ def test_a_value_has_the_type_of_its_key(line, value):
         ("sshport = 70000", "from 1 to 65535"),
         ("sshport = 0", "from 1 to 65535"),
         ("host = [::1]", "write NAME ([::1])"),
+        ("host = a b, ts1, -c", "'a b' is no host"),
+        ("host = a b, ts1, -c", "'-c' is no host"),
         ("just words", "write key = value"),
         ("ke y = 1", "write key = value"),
         ("schlüssel = 1", "write key = value"),
@@ -58,6 +60,7 @@ def test_a_value_has_the_type_of_its_key(line, value):
         ("name = \udce4", "UTF-8"),
         ("acl-user-allow = a", "did you mean 'acl-users-allow'?"),
         ("ACL-users-allow = a", "did you mean 'acl-users-allow'?"),
+        ("acl-x = a", "write acl-any-order or acl-clients-allow or"),
     ],
 )
 def test_a_bad_line_spoils_the_profile_and_says_what_would_be_right(line, hint):
@@ -75,6 +78,8 @@ def test_a_bad_line_spoils_the_profile_and_says_what_would_be_right(line, hint):
         ("xyzzy = true", "no client reads it"),
         (r"name = C:\new", '"..."'),
         ("icon = /usr/share/x.png", "base64"),
+        ("export = ~/a:1;~/b", "write path:1;"),
+        ("broker-xyzzy = 1", "the broker does not read it"),
         ("host = ts1 (-test-6.extern)", "is no address"),
         ("broker-agent-query-mod = NONE", "did you mean 'broker-agent-query-mode'?"),
         ("Broker-agent-query-mode = NONE", "did you mean 'broker-agent-query-mode'?"),
@@ -94,9 +99,10 @@ def test_a_doubtful_line_is_a_warning_and_spoils_nothing(line, hint):
 
 
 def test_a_list_that_cannot_be_read_keeps_the_profile_and_lets_nobody_pass():
-    statement = read_line("acl-clients-deny = 10.0.0.*")
+    statement = read_line("acl-clients-deny = 10.0.0.*, 10.1.0.0/16, a b")
     (note,) = statement.notes
     assert statement.use is Use.ACL
+    assert "'10.0.0.*' and 'a b' is no client" in note.message
     assert "nobody passes" in note.message and not note.warning
 
 
