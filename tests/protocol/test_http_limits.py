@@ -145,6 +145,15 @@ async def test_a_body_above_the_limit_is_answered_with_413_even_if_it_is_written
         assert await client.answer() == (200, GRANTED)
 
 
+@pytest.mark.parametrize("expecting", [b"", b"Expect: 100-continue\r\n"])
+async def test_a_body_that_is_only_said_to_be_too_large_is_refused_before_it_comes(
+    expecting: bytes,
+):
+    head = HEAD + expecting + b"Content-Length: %d\r\n\r\n" % (BODY_BYTES + 1)
+    async with serving() as served, served.client(head) as client:
+        assert (await client.answer())[0] == 413
+
+
 @pytest.mark.parametrize(
     "flood",
     [

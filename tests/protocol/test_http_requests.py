@@ -164,8 +164,11 @@ async def test_nonsense_behind_a_request_does_not_cost_its_answer():
     assert said.endswith(GRANTED)
 
 
-async def test_a_multipart_form_is_refused_in_words_that_keep_the_window_open(served: Served):
-    multipart = (b"Content-Type: multipart/form-data; boundary=x", CLOSE)
+@pytest.mark.parametrize("kind", [b"multipart/form-data", b"Multipart/Form-Data"])
+async def test_a_multipart_form_is_refused_in_words_that_keep_the_window_open(
+    served: Served, kind: bytes
+):
+    multipart = (b"Content-Type: " + kind + b"; boundary=x", CLOSE)
     plain = await served.exchange(post(b"--x", *multipart))
     assert plain.startswith(b"HTTP/1.1 200 ")
     assert GRANTED not in plain

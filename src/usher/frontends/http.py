@@ -54,7 +54,7 @@ def _post(handle: Handler, wire: Wire, trusted: Sequence[Network]) -> Endpoint:
             return Response(status_code=400)
         if body is None:
             return PlainTextResponse(f"At most {BODY_BYTES} bytes.\n", status_code=413)
-        if request.headers.get("content-type", "").startswith("multipart/"):
+        if request.headers.get("content-type", "").lower().startswith("multipart/"):
             made = wire.refuse(Task.LOGIN, BadRequest("Send the form URL-encoded."))
         else:
             made = await answer(handle, wire, body, client_of(request, trusted))
@@ -70,6 +70,8 @@ async def _health(request: Request) -> Response:
 
 async def _body(request: Request) -> bytes | None:
     """The body, or None when it is too large. What still comes of it is read and forgotten."""
+    if int(request.headers.get("content-length", 0)) > BODY_BYTES:  # the parser lets digits by only
+        return None
     chunks, size = [], 0
     async for chunk in request.stream():
         chunks.append(chunk)
