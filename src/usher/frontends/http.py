@@ -90,10 +90,17 @@ def client_of(request: Request, trusted: Sequence[Network]) -> Client:
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
     while forwarded and any(client.address in proxy for proxy in trusted):
         try:
-            client = client_at(forwarded.pop().strip())
+            client = client_at(_without_port(forwarded.pop().strip()))
         except ValueError:
             break
     return client
+
+
+def _without_port(text: str) -> str:
+    """Some proxies write the client's port as well: ``192.0.2.7:4711``, ``[2001:db8::7]:4711``."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
 
 
 class HttpServer(uvicorn.Server):
