@@ -36,7 +36,7 @@ async def answer(handle: Handler, wire: Wire, body: bytes, client: Client) -> An
         log.warning("the daemon stops before %s could be answered", client.address)
         return wire.refuse(task, Unavailable())
     except Exception as error:  # noqa: BLE001 - the last line; incident() logs it in full
-        return wire.fail(task, incident(error, client))
+        return wire.fail(task, incident(error, f"{user!r} at {client.address}"))
 
 
 def incident(error: Exception, client: object) -> str:

@@ -108,7 +108,8 @@ def _option(key: str, text: str, literal: bool) -> Statement:
         found = [host.doubt for host in read_hosts(text, 22) if host.doubt]
         return _doubtful(key, Use.SEND, text, *found)
     value = read_value(known, text)
-    return _doubtful(key, Use.SEND, value, *doubts(known, text, literal=not quoted))
+    found = doubts(known, text, backslashes=not (literal or quoted))
+    return _doubtful(key, Use.SEND, value, *found)
 
 
 def _acl(key: str, text: str, literal: bool) -> Statement:

@@ -31,8 +31,8 @@ def read_value(key: Key, text: str) -> Option:
     return value
 
 
-def doubts(key: Key, text: str, *, literal: bool) -> list[str]:
-    """What can be read and is probably not meant."""
+def doubts(key: Key, text: str, *, backslashes: bool) -> list[str]:
+    """What can be read and is probably not meant, ``backslashes`` among it or not."""
     found = []
     if key.kind is Kind.ICON and not _is_icon(text):
         found.append("is no picture: write the base64 text of one, or an http(s) address")
@@ -40,7 +40,7 @@ def doubts(key: Key, text: str, *, literal: bool) -> list[str]:
         found.append(f"{text!r} is no size: write a number from 1 on")
     if key.kind is Kind.EXPORT and not _is_export(text):
         found.append("shares nothing as it stands: write path:1; for each folder")
-    if literal and "\\" in text and key.kind not in (Kind.BOOL, Kind.INT):
+    if backslashes and "\\" in text and key.kind not in (Kind.BOOL, Kind.INT):
         found.append(
             'means its backslashes as they stand: write "..." for the escapes of X2Go Client'
         )

@@ -55,7 +55,7 @@ async def test_of_a_bug_the_client_learns_only_where_the_log_explains_it(
 ):
     made = await answer(failing(error), wire, FORM, HERE)
     [record] = caplog.records
-    number = re.findall(r"incident (\w+)", record.getMessage())[0]
+    number = re.findall(r"incident (\w+), asked by 'alice' at 192.0.2.1", record.getMessage())[0]
     logged = record.exc_info[1] if record.exc_info else record.getMessage()
     assert logged == error or str(logged).endswith(": secret")
     assert isinstance(error, OSError) or record.exc_info

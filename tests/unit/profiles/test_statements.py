@@ -112,7 +112,8 @@ def test_not_set_takes_a_key_away(key):
 
 
 def test_a_literal_text_is_taken_as_it_stands():
-    assert read_entry("name", '"x"', literal=True).value == '"x"'
+    for text in ('"x"', r"C:\new"):
+        assert read_entry("name", text, literal=True) == Statement("name", Use.SEND, text)
 
 
 def test_the_keys_of_the_broker_stay_here():
