@@ -147,7 +147,7 @@ def _parse(username: str, line: str) -> Check:
 def _argon2(text: str, password: bytes) -> bool:
     try:
         return argon2.PasswordHasher().verify(text, password)
-    except argon2.exceptions.VerifyMismatchError:
+    except argon2.exceptions.VerificationError:  # wrong, or of a cost that nobody can pay
         return False
 
 
@@ -165,8 +165,14 @@ def _crypt(text: str, password: bytes) -> bool:
 
 
 _KINDS: Sequence[tuple[re.Pattern[str], Callable[[str, bytes], bool]]] = (
-    (re.compile(r"\$argon2(id|i|d)(\$v=\d+)?\$m=\d+,t=\d+,p=\d+(\$[A-Za-z0-9+/]+){2}"), _argon2),
-    (re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"), _bcrypt),
+    (
+        re.compile(
+            r"\$argon2(id|i|d)(\$v=(16|19))?\$m=[1-9]\d{0,8},t=[1-9]\d{0,8},p=[1-9]\d{0,6}"
+            r"\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{6,}"
+        ),
+        _argon2,
+    ),
+    (re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}"), _bcrypt),
     (re.compile(r"\$y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]*\$[./A-Za-z0-9]{43}"), _crypt),
     (re.compile(r"\$6\$(rounds=\d+\$)?[^$:]{0,16}\$[./A-Za-z0-9]{86}"), _crypt),
     (re.compile(r"\$5\$(rounds=\d+\$)?[^$:]{0,16}\$[./A-Za-z0-9]{43}"), _crypt),

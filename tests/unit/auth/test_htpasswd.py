@@ -98,6 +98,8 @@ async def test_comments_and_empty_lines_are_no_users(write):
         ("maja:secret", "neither argon2, bcrypt"),
         (f"maja:{SHA256}:19000:0:99999:7:::", "neither argon2, bcrypt"),
         (f"maja:{SHA512[:-1]}", "neither argon2, bcrypt"),
+        (f"maja:$2b$99${'a' * 53}", "neither argon2, bcrypt"),
+        ("maja:$argon2id$v=19$m=8,t=0,p=1$YWFhYWFhYWE$YWFhYWFhYWE", "neither argon2, bcrypt"),
     ],
 )
 async def test_a_line_that_lets_nobody_in_says_what_to_do_and_spoils_no_other(write, line, message):
@@ -107,6 +109,11 @@ async def test_a_line_that_lets_nobody_in_says_what_to_do_and_spoils_no_other(wr
     assert message in fault.message
     assert await lets_in(users, "willi", PASSWORD)
     assert not await lets_in(users, "maja", "secret")
+
+
+async def test_a_hash_of_a_cost_that_nobody_can_pay_lets_nobody_in(write):
+    users = write("maja:$argon2id$v=19$m=1,t=1,p=1$YWFhYWFhYWE$YWFhYWFhYWE\n")
+    assert not await lets_in(users, "maja", PASSWORD)
 
 
 async def test_of_two_lines_for_one_user_the_first_counts(write):
