@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from daemon import usher as run_usher
-from fakes import FakeAuthenticator
+from fakes import FakeAgent, FakeAuthenticator
 
 from docs import generate
 from usher import cli, plugins
@@ -21,7 +21,7 @@ from usher.config import Table, arguments, core, load
 from usher.errors import AuthFailed
 from usher.frontends.boundary import answer
 from usher.model import Credential, client_at
-from usher.ports import KINDS, Authenticator, Store
+from usher.ports import KINDS, Agent, Authenticator, Store
 from usher.profiles.inifile import IniFile
 from usher.tables import CORE
 from usher.wire import plain
@@ -184,7 +184,8 @@ def _accept(kind: str, table: Table) -> None:
 
 def _accept_inner(port: type, table: Table) -> object:
     _accept(KINDS[port], table)
-    return FakeAuthenticator({})
+    fakes: dict[type, object] = {Authenticator: FakeAuthenticator({}), Agent: FakeAgent()}
+    return fakes[port]
 
 
 @pytest.mark.parametrize("block", _in("ini"), ids=str)

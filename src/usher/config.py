@@ -219,7 +219,7 @@ _WORDS: Mapping[Any, str] = {
     list[str]: 'a list of texts in quotes: ["one", "two"]',
     dict[str, str]: 'texts in quotes by name: { alice = "text" }',
     dict[str, list[str]]: 'lists of texts in quotes by name: { staff = ["alice", "bob"] }',
-    **dict.fromkeys(KINDS, 'a table with its type: { type = "static", ... }'),
+    **dict.fromkeys(KINDS, 'a table with its type: { type = "...", ... }'),
 }
 """How the values of a type are written."""
 

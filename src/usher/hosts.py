@@ -74,14 +74,16 @@ def install(config: Config, name: str, *, apply: bool) -> int:
 
 
 def _options(config: Config) -> Mapping[str, Any]:
-    """The options of the agent, with its defaults. Raises ConfigError when it has no use for us."""
+    """How the agent logs in to servers, or the first of several that does. Raises ConfigError."""
     table = config.table("agent")
-    kind = installed("agent")[str(table.values["type"])].load()
-    defaults = getattr(kind.__init__, "__kwdefaults__", None) or {}
-    if "known_hosts" not in defaults:
-        message = f"{table.values['type']} logs in to no server: choose 'usher' or 'ssh'"
-        raise ConfigError([table.fault("type", message)])
-    return {**defaults, **arguments(kind, table)}
+    inner = [table.inner(k, v) for k, v in table.values.items() if isinstance(v, dict)]
+    for candidate in (table, *inner):
+        kind = installed("agent")[str(candidate.values["type"])].load()
+        defaults = getattr(kind.__init__, "__kwdefaults__", None) or {}
+        if "known_hosts" in defaults:
+            return {**defaults, **arguments(kind, candidate)}
+    message = f"{table.values['type']} logs in to no server: choose 'usher' or 'ssh'"
+    raise ConfigError([table.fault("type", message)])
 
 
 def _server(config: Config, name: str) -> Server:

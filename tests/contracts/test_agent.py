@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from fakes import FakeAgent
 
+from usher.agents.mixed import Mixed
 from usher.agents.none import NoAgent
 from usher.agents.simulated import Simulated, SimulatedFarm
 from usher.model import Load, Server, Sight
@@ -29,7 +30,13 @@ def simulated() -> Simulated:
     return Simulated(start=start, slow=["late"], dying=["dead"])
 
 
-SEEING = {"fake": fake, "simulated": simulated}
+def mixed() -> Mixed:
+    nobody = FakeAgent()
+    nobody.down |= {"well", "dead", "late", "новый"}
+    return Mixed(preferred=nobody, fallback=fake())
+
+
+SEEING = {"fake": fake, "simulated": simulated, "mixed": mixed}
 AGENTS = {"none": NoAgent, **SEEING}
 every = pytest.mark.parametrize("make", AGENTS.values(), ids=AGENTS)
 seeing = pytest.mark.parametrize("make", SEEING.values(), ids=SEEING)

@@ -169,6 +169,24 @@ async def test_a_host_key_is_shown_and_added_when_the_administrator_says_so(tmp_
         ]
 
 
+async def test_in_a_mixed_farm_each_server_has_the_agent_that_answers_there(tmp_path: Path):
+    async with agent_server(tmp_path, say) as host:
+        farm = a_farm_of(host)
+        ours = farm.pop("agent")
+        theirs = {**host.options, "type": "ssh"}
+        farm["agent"] = {"type": "mixed", "preferred": ours, "fallback": theirs}
+
+        def see() -> None:
+            with running(tmp_path, **farm) as daemon:
+                until(lambda: "usher-agent 0.9" in daemon.usher("hosts").stdout)
+
+        await asyncio.to_thread(see)
+        (tmp_path / "id.pub").write_text("ssh-ed25519 AAAA us\n")
+        config = str(write_config(tmp_path, **farm))
+        printed = await asyncio.to_thread(usher, "hosts", "install", "h1", "-c", config)
+    assert "ssh-ed25519 AAAA" in printed.stdout
+
+
 async def test_what_a_server_needs_is_a_script_that_a_shell_can_read(tmp_path: Path):
     async with agent_server(tmp_path, say) as host:
         config = str(write_config(tmp_path, **a_farm_of(host)))  # type: ignore[arg-type]
