@@ -176,6 +176,7 @@ class Daemon:
             relays=options.relays,
             admins=options.admins,
             orders=self._orders.table(),
+            trust_ssh_connection=options.trust_ssh_connection,
         )
 
     async def _keep_up(self) -> None:

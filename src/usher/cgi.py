@@ -4,14 +4,11 @@ Run anew for every request, so it imports next to nothing.
 """
 
 import os
-import socket
 import sys
-import time
 
-SOCKET = "/run/usher/usher.sock"
+from usher.ssh import PATIENCE_SECONDS, SOCKET, ask
+
 BODY_BYTES = 64 * 1024
-PATIENCE_SECONDS = 5.0
-ANSWER_SECONDS = 65.0
 
 _REASONS = {
     200: "OK",
@@ -54,36 +51,6 @@ def _answer(environ: "os._Environ[str]") -> tuple[int, str, bytes]:
         print(f"usher-cgi: {path}: {error}", file=sys.stderr)
         # x2goclient ends at any other status than 200; without a grant it asks for the login again.
         return _say(200 if wire == "plain" else 503, "The broker is not running. Try again later.")
-
-
-def ask(path: str, words: str, body: bytes, patience: float = 0) -> tuple[int, str, bytes]:
-    """Send a message to the daemon; return status, content type and body of its answer.
-
-    A daemon that is just being restarted is waited for, ``patience`` seconds at most.
-    """
-    with _connect(path, patience) as connection, connection.makefile("rwb") as stream:
-        stream.write(f"{words} {len(body)}\n".encode() + body)
-        stream.flush()
-        status, length, content_type = stream.readline().decode().rstrip("\n").split(" ", 2)
-        answer = stream.read(int(length))
-        if len(answer) != int(length):
-            raise OSError("the daemon broke off its answer")
-        return int(status), content_type, answer
-
-
-def _connect(path: str, patience: float) -> socket.socket:
-    until = time.monotonic() + patience
-    while True:
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.settimeout(ANSWER_SECONDS)
-            connection.connect(path)
-            return connection
-        except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)  # noqa: TID251 - one process, one client, nobody else waits
 
 
 def _say(status: int, sentence: str) -> tuple[int, str, bytes]:

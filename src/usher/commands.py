@@ -15,12 +15,12 @@ from typing import Any
 
 from usher import checks, logs
 from usher.assembly import inspect
-from usher.cgi import ask
 from usher.config import Config, core, load
 from usher.errors import ConfigError
 from usher.orders import DRAINED
 from usher.plugins import Builder, build
 from usher.ports import Checked, Directory, ProfileSource, Store
+from usher.ssh import ask
 from usher.tables import Socket
 
 

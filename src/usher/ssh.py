@@ -1,11 +1,23 @@
 #!/usr/bin/python3 -IS
-"""What X2Go clients say by SSH, read by a grammar: no shell has a part in it.
+"""``usher-ssh``: hand what a client asks by SSH to the daemon's Unix socket, and its answer back.
 
-A file of the standard library only, and of little of that.
+What clients say is read by a grammar, also by the built-in server: no shell has a part in it.
+
+This file is installed as it is and run anew for every request, without the rest of the package.
+Hence modules of C alone: ``import socket`` takes longer than all that is done here.
 """
 
 from __future__ import annotations
 
+import posix
+import sys
+import time
+from _socket import AF_UNIX, SOCK_STREAM, socket
+
+SOCKET = "/run/usher/usher.sock"
+PATIENCE_SECONDS = 5.0
+AGAIN_SECONDS = 0.05
+ANSWER_SECONDS = 65.0
 LINE_CHARACTERS = 64 * 1024
 
 OPTIONS = frozenset((
@@ -142,3 +154,84 @@ def _escape(text: str) -> str:
     except UnicodeEncodeError:
         raise NotACommand("The command is no text.") from None
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
+
+
+def main() -> int:
+    """Print the answer to a client's command; return 0 when there is one.
+
+    Without one, nothing but a sentence on standard error, which the client shows.
+    """
+    environ = {name: _text(value) for name, value in posix.environ.items()}
+    path = environ.get(b"USHER_SOCKET", SOCKET)
+    try:
+        said = _said(environ)
+        status, answer = 200, b""
+        if said.form:
+            address = environ.get(b"SSH_CONNECTION", "").partition(" ")[0]
+            status, _, answer = ask(path, f"ssh {address}", said.form, PATIENCE_SECONDS)
+        if status == 200:
+            return _write(1, said.before.encode() + answer + said.after.encode())
+        _write(2, answer)
+    except NotACommand as error:
+        _write(2, f"{error}\n".encode())
+    except (OSError, ValueError) as error:
+        sentence = f"The broker does not answer ({path}: {error}); please try again later.\n"
+        _write(2, sentence.encode())
+    return 1
+
+
+def _said(environ: dict[bytes, str]) -> Command:
+    """The words given; behind ForceCommand, what the client has sent instead."""
+    words, line = sys.argv[1:], environ.get(b"SSH_ORIGINAL_COMMAND")
+    if line is not None and not words:
+        return parse(line)
+    encoding = sys.getfilesystemencoding()  # clients write UTF-8, whatever is usual here
+    return command([_text(word.encode(encoding, "surrogateescape")) for word in words])
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _write(descriptor: int, text: bytes) -> int:
+    while text:
+        text = text[posix.write(descriptor, text) :]
+    return 0
+
+
+def ask(path: str, words: str, body: bytes, patience: float = 0) -> tuple[int, str, bytes]:
+    """Send a message to the daemon; return status, content type and body of its answer.
+
+    A daemon that is just being restarted is waited for, ``patience`` seconds at most. Raises
+    OSError and ValueError.
+    """
+    message = f"{words} {len(body)}\n".encode() + body
+    until = time.monotonic() + patience
+    while True:
+        connection = socket(AF_UNIX, SOCK_STREAM)
+        try:
+            return _exchange(connection, path, message)
+        except (FileNotFoundError, ConnectionError, BlockingIOError):
+            if time.monotonic() > until:
+                raise
+        finally:
+            connection.close()
+        time.sleep(AGAIN_SECONDS)  # noqa: TID251 - one process, one client, nobody else waits
+
+
+def _exchange(connection: socket, path: str, message: bytes) -> tuple[int, str, bytes]:
+    connection.settimeout(ANSWER_SECONDS)
+    connection.connect(path)
+    connection.sendall(message)
+    said = b"".join(iter(lambda: connection.recv(65536), b""))
+    if not said:
+        raise ConnectionResetError("the daemon hung up")
+    head, _, answer = said.partition(b"\n")
+    status, length, content_type = head.decode().split(" ", 2)
+    if len(answer) != int(length):
+        raise OSError("the daemon broke off its answer")
+    return int(status), content_type, answer
+
+
+if __name__ == "__main__":
+    sys.exit(main())

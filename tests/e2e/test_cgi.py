@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from e2e.machine import WEB_ACCOUNT, free_port, running
 from e2e.offer import NAMES
 from e2e.x2goclient import X2GOCLIENT, x2goclient
 
-import usher.cgi
+import usher
 
 NEEDS = ("lighttpd", "openssh-server", *X2GOCLIENT)
 
@@ -92,7 +93,8 @@ def without_authid(answer: Answer) -> str:
 def lighttpd(folder: Path, socket: Path) -> Iterator[str]:
     """The URL of a web server that runs usher-cgi, which asks the daemon at this socket."""
     script = folder / "usher-cgi"
-    script.write_text(f"#!{debian.PYTHON}\n{Path(usher.cgi.__file__).read_text()}")
+    script.write_text(f"#!{debian.PYTHON}\nimport usher.cgi\nusher.cgi.main()\n")
+    shutil.copytree(Path(usher.__file__).parent, folder / "usher", dirs_exist_ok=True)
     script.chmod(0o755)
     port = free_port()
     config = folder / "lighttpd.conf"

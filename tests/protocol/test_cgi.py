@@ -156,4 +156,4 @@ def test_it_imports_nothing_heavy():
     imported = {line.rsplit("|", 1)[1].strip() for line in ended.stderr.splitlines()}
     assert "usher.cgi" in imported
     assert imported.isdisjoint({"asyncio", "json", "re", "msgspec", "argparse", "logging"})
-    assert {name for name in imported if name.startswith("usher.")} == {"usher.cgi"}
+    assert {name for name in imported if name.startswith("usher.")} == {"usher.cgi", "usher.ssh"}

@@ -15,9 +15,9 @@ import pytest
 from daemon import DEADLINE_SECONDS, Daemon, running, usher, write_config
 from inprocess import FORM, GRANTED, post, serving
 
-from usher.cgi import ask
 from usher.frontends.guard import PATIENCE
 from usher.model import Reply, Request
+from usher.ssh import ask
 
 SLOW = """\
 import asyncio, pathlib, sys

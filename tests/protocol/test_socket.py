@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from daemon import DEADLINE_SECONDS, Daemon, running, usher, write_config
 
-from usher.cgi import ask
+from usher.ssh import ask
 
 RELAY, ADMIN, STRANGER = "www-data", "daemon", "nobody"
 UIDS = {"www-data": 33, "daemon": 1, "nobody": 65534}

@@ -1,9 +1,9 @@
-"""The Unix socket: CGI requests and an administrator's orders, each with its own rank.
+"""The Unix socket: requests by SSH and CGI, and an administrator's orders, each with its own rank.
 
-A message is a line of words and then so many bytes: ``cgi plain 203.0.113.7 52`` and a form of 52
-bytes, or ``admin revoke 5`` and ``alice``. The answer is ``STATUS LENGTH CONTENT-TYPE`` and the
-bytes. The kernel tells who is at the other end; what the message says about that counts for
-nothing.
+A message is a line of words and then so many bytes: ``ssh 203.0.113.7 52`` or
+``cgi plain 203.0.113.7 52`` and a form of 52 bytes, or ``admin revoke 5`` and ``alice``. The answer
+is ``STATUS LENGTH CONTENT-TYPE`` and the bytes. The kernel tells who is at the other end; what the
+message says about that counts for nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from typing import cast
 from usher import places
 from usher.errors import AuthFailed, BadRequest, BrokerError
 from usher.frontends.boundary import Handler, answer, incident
-from usher.model import client_at
+from usher.model import Client, client_at
 from usher.wire import json, plain
 from usher.wire.answer import Answer, Wire
+from usher.wire.ssh import Ssh
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ PATIENCE_SECONDS = 10.0
 
 BODY_BYTES = 64 * 1024
 WIRES: Mapping[str, Wire] = {"plain": plain, "json": json}
+HERE = "127.0.0.1"
+"""Where somebody is who has not come by the network."""
 
 MOST_OF_A_STRANGER = 16
 """Connections that an account without a rank may hold open: whoever it is, files run out."""
@@ -44,7 +47,8 @@ class UnixSocket:
     """Listens for the thin commands.
 
     ``relays`` and ``admins`` are account names; root and the daemon's own account are admins, too.
-    ``orders`` are what admins may ask for, by name.
+    ``orders`` are what admins may ask for, by name. ``trust_ssh_connection``: may an
+    account tell where its client is?
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class UnixSocket:
         relays: Iterable[str],
         admins: Iterable[str],
         orders: Mapping[str, Order],
+        trust_ssh_connection: bool = True,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._handle = handle
@@ -62,8 +67,9 @@ class UnixSocket:
         self._relays = {*_uids(relays)}
         self._admins = {0, os.getuid(), *_uids(admins)}
         self._orders = orders
+        self._trust_ssh_connection = trust_ssh_connection
         self._patience = patience
-        self._kinds = {"cgi": self._cgi, "admin": self._admin}
+        self._kinds = {"ssh": self._ssh, "cgi": self._cgi, "admin": self._admin}
         self._talks: dict[asyncio.Task[None], int] = {}
 
     async def listen(self) -> None:
@@ -135,15 +141,27 @@ class UnixSocket:
             number = incident(error, f"uid {uid}")
             return _say(f"Internal error, incident {number}.\n", 500)
 
+    async def _ssh(self, uid: int, words: list[str], body: bytes) -> Answer:
+        """A form of somebody whom the host's own SSH server has let in, as this account."""
+        client = _client(words if words and self._trust_ssh_connection else [HERE])
+        return await answer(self._handle, Ssh(await self._name(uid)), body, client)
+
+    async def _name(self, uid: int) -> str:
+        """What the system calls this account, which may be slow to ask."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return (await asyncio.to_thread(pwd.getpwuid, uid)).pw_name
+        except KeyError:
+            raise AuthFailed("This account has no name.", detail=f"ssh from uid {uid}") from None
+
     async def _cgi(self, uid: int, words: list[str], body: bytes) -> Answer:
         """A form that a web server has received; it authenticates like any other."""
         if uid not in self._relays:
             raise AuthFailed("This account may not relay.", detail=f"cgi from uid {uid}")
-        try:
-            wire, address = words
-            return await answer(self._handle, WIRES[wire], body, client_at(address))
-        except (ValueError, KeyError) as error:
-            raise BadRequest(detail=f"cgi {words}") from error
+        wire = WIRES.get(words[0]) if words else None
+        if not wire:
+            raise BadRequest(detail=f"cgi {words}")
+        return await answer(self._handle, wire, body, _client(words[1:]))
 
     async def _admin(self, uid: int, words: list[str], body: bytes) -> Answer:
         if uid not in self._admins:
@@ -164,6 +182,14 @@ async def _read_message(
             return kind, words, await reader.readexactly(int(length))
     except (ValueError, EOFError, TimeoutError) as error:
         raise BadRequest(detail=f"not a message: {error!r}") from error
+
+
+def _client(words: list[str]) -> Client:
+    try:
+        (address,) = words
+        return client_at(address)
+    except ValueError as error:
+        raise BadRequest(detail=f"a client at {words}") from error
 
 
 def _text(body: bytes) -> str:
