@@ -13,6 +13,7 @@ from agentbox import USER, Dialogue, Sandbox, lines, public, wish
 
 Start = Callable[..., Dialogue]
 
+HERE = 'permitopen="localhost:*",permitopen="127.0.0.1:*"'
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 42 + "%d"
 
 
@@ -28,8 +29,8 @@ def expected(agent: ModuleType, moment: float) -> set[str]:
 @pytest.mark.parametrize(
     ("wished", "before", "after"),
     [
-        ({}, 'restrict,port-forwarding,permitopen="localhost:*",from="127.0.0.1"', ""),
-        ({"from": None}, 'restrict,port-forwarding,permitopen="localhost:*"', ""),
+        ({}, f'restrict,port-forwarding,{HERE},from="127.0.0.1"', ""),
+        ({"from": None}, f"restrict,port-forwarding,{HERE}", ""),
         (
             {"from": "2001:DB8::1", "permitopen": "ts1:22", "pty": True},
             'restrict,port-forwarding,permitopen="ts1:22",from="2001:db8::1"',

@@ -64,7 +64,8 @@ async def test_x2goclient_gets_a_private_key_that_its_server_knows(
             "-----END RSA PRIVATE KEY-----",
         )
         (line, *_) = lines(sandbox)
-        options = 'restrict,port-forwarding,permitopen="localhost:*",from="127.0.0.1",expiry-time='
+        here = 'permitopen="localhost:*",permitopen="127.0.0.1:*"'
+        options = f'restrict,port-forwarding,{here},from="127.0.0.1",expiry-time='
         assert line.startswith(options)
 
 

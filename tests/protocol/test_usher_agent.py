@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -91,7 +92,8 @@ async def test_a_key_is_let_in_and_taken_away(tmp_path: Path, sandbox: Sandbox):
         await agent.withdraw(host.server, grant)
         assert not (sandbox.keys / USER).exists()
     assert line.endswith(key)
-    assert line.startswith('restrict,port-forwarding,permitopen="localhost:*",from="127.0.0.1"')
+    here = 'permitopen="localhost:*",permitopen="127.0.0.1:*"'
+    assert line.startswith(f'restrict,port-forwarding,{here},from="127.0.0.1"')
 
 
 async def test_what_the_agent_refuses_is_refused_with_its_reason(tmp_path: Path, sandbox: Sandbox):
@@ -103,6 +105,22 @@ async def test_what_the_agent_refuses_is_refused_with_its_reason(tmp_path: Path,
         with pytest.raises(Unavailable) as refused:
             await agent.suspend(host.server, missing)
     assert "no such session" in refused.value.detail
+
+
+async def test_a_session_may_take_longer_to_suspend_than_an_answer_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(usher, "ANSWER_SECONDS", 0.0)
+
+    async def oblige(process: Process) -> None:
+        process.stdout.write(HELLO + LOAD + NONE)
+        async for line in process.stdin:
+            process.stdout.write(b'{"id":%d,"ok":true}\n' % json.loads(line)["id"])
+
+    async with installed(tmp_path, oblige) as (host, agent):
+        await agent.suspend(host.server, Session("alice-9-1", "alice", HOST, State.RUNNING, 9))
+        with pytest.raises(TimeoutError):
+            await agent.withdraw(host.server, GRANT)
 
 
 async def test_an_agent_that_ends_is_begun_again(tmp_path: Path):

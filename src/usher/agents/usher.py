@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 1.0
 """It answers in milliseconds, or not at all."""
 
+TOOL_SECONDS = 31.0
+"""It gives a tool of x2goserver's thirty, and answers when that has ended."""
+
 SILENT_SECONDS = 10.0
 """It tells its load every five seconds: who has been silent for twice as long is down."""
 
@@ -88,6 +91,7 @@ class Usher:
         await self._ask(
             server,
             "authorize",
+            ANSWER_SECONDS,
             **{"from": client, "permitopen": grant.permit_open, "pty": False},
             user=grant.username,
             key=grant.key,
@@ -96,20 +100,20 @@ class Usher:
 
     async def withdraw(self, server: Server, grant: Grant) -> None:
         """Take a key away."""
-        await self._ask(server, "withdraw", user=grant.username, key=grant.key)
+        await self._ask(server, "withdraw", ANSWER_SECONDS, user=grant.username, key=grant.key)
 
     async def suspend(self, server: Server, session: Session) -> None:
-        """Begin to suspend a session, with x2goserver's own command."""
-        await self._ask(server, "suspend", session=session.id)
+        """Suspend a session with x2goserver's own command; that takes a second, or several."""
+        await self._ask(server, "suspend", TOOL_SECONDS, session=session.id)
 
-    async def _ask(self, server: Server, verb: str, **fields: object) -> None:
+    async def _ask(self, server: Server, verb: str, patience: float, **fields: object) -> None:
         """Raises Unavailable when the agent refuses, and OSError when it does not answer.
 
         That ends the dialogue: whoever else waits for an answer need not wait as long.
         """
         dialogue = await self._dialogue(server)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(patience):
                 answer = await dialogue.ask(verb, fields)
         except TimeoutError:
             dialogue.end("it has left a request without an answer")
