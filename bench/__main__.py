@@ -15,7 +15,7 @@ from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
-from bench import old_broker, sites
+from bench import farm, old_broker, sites
 from bench.load import Subject, compare, latencies, paced_connections, percentile, saturate
 from bench.processes import Running, constant, usher
 
@@ -173,7 +173,9 @@ def _milliseconds(words: list[str], form: bytes, env: dict[str, str]) -> float:
 
 
 MEASUREMENTS: Mapping[str, Callable[[Path], None]] = {
-    made.__name__: made for made in (listing, tls, access, start, reload, cgi, soak)
+    made.__name__: made
+    for made in (listing, tls, access, start, reload, cgi, soak)
+    + (farm.select, farm.dead, farm.storm, farm.memory)
 }
 
 

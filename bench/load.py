@@ -11,8 +11,9 @@ import statistics
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from time import perf_counter, sleep
 from typing import cast
 from urllib.parse import urlsplit
@@ -26,19 +27,32 @@ SECONDS, ROUNDS, CONNECTIONS = 2, 5, 32
 
 LUA = """
 wrk.method = "POST"
-wrk.body = os.getenv("BODY")
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
 if os.getenv("CLOSE") then wrk.headers["Connection"] = "close" end
+local bodies, next = {}, 0
+for body in os.getenv("BODIES"):gmatch("%S+") do bodies[#bodies + 1] = body end
+function request()
+    next = next % #bodies + 1
+    return wrk.format(nil, nil, nil, bodies[next])
+end
 """
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: a server and the form it is sent."""
+    """What is measured: a server and the form it is sent, or several (one a line) in turn."""
 
     server: Running
-    form: str
+    form: str = field(repr=False)
     path: str = "/plain/"
+
+
+@dataclass(frozen=True, order=True)
+class Answer:
+    """How many milliseconds it came after the request was due, and its body."""
+
+    milliseconds: float
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -56,7 +70,7 @@ def saturate(subject: Subject, *, close: bool = False) -> Rate:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(LUA)
         script.flush()
-        env = {**os.environ, "BODY": subject.form, **({"CLOSE": "1"} if close else {})}
+        env = {**os.environ, "BODIES": subject.form, **({"CLOSE": "1"} if close else {})}
         words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name]
         before = subject.server.cpu_seconds()
         done = subprocess.run(
@@ -98,10 +112,16 @@ def compare(
 
 def latencies(subject: Subject, *, per_second: float, seconds: float) -> list[float]:
     """Milliseconds from when each request was due to its answer, at this rate, sorted."""
+    count = int(per_second * seconds)
+    return [answer.milliseconds for answer in paced(subject, per_second, count)]
+
+
+def paced(subject: Subject, per_second: float, count: int) -> list[Answer]:
+    """The answers to so many requests at this rate, the quickest first."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, LOAD_CORE)
     try:
-        return sorted(uvloop.run(_paced(subject, per_second, int(per_second * seconds))))
+        return sorted(uvloop.run(_paced(subject, per_second, count)))
     finally:
         os.sched_setaffinity(0, before)
 
@@ -109,45 +129,40 @@ def latencies(subject: Subject, *, per_second: float, seconds: float) -> list[fl
 class _Connection(asyncio.Protocol):
     """A keep-alive connection: one request at a time, as many as are due."""
 
-    def __init__(self, request: bytes, idle: list[_Connection], taken: list[float]) -> None:
-        self._request, self._idle, self._taken = request, idle, taken
+    def __init__(self, idle: list[_Connection], answers: list[Answer]) -> None:
+        self._idle, self._answers = idle, answers
         self._due = 0.0
-        self._missing = 0
+        self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def ask(self, due: float) -> None:
+    def ask(self, request: bytes, due: float) -> None:
         """Send the request that was due then."""
         self._due = due
-        self._transport.write(self._request)
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        if not self._missing:
-            head, _, _ = data.partition(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
-            assert length and b" 200 " in head, data
-            self._missing = len(head) + 4 + int(length[1])
-        self._missing -= len(data)
-        if not self._missing:
-            self._taken.append((perf_counter() - self._due) * 1000)
+        self._data += data
+        head, _, body = self._data.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length and b" 200 " in head, data
+        if len(body) == int(length[1]):
+            self._answers.append(Answer((perf_counter() - self._due) * 1000, body))
             self._idle.append(self)
+            self._data = b""
 
 
-async def _paced(subject: Subject, per_second: float, count: int) -> list[float]:
+async def _paced(subject: Subject, per_second: float, count: int) -> list[Answer]:
     """Requests begin when they are due, whether earlier ones are answered or not."""
     where = urlsplit(subject.server.url)
-    request = (
-        f"POST {subject.path} HTTP/1.1\r\nHost: bench\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\n"
-        f"Content-Length: {len(subject.form)}\r\n\r\n{subject.form}"
-    ).encode()
+    requests = cycle([_request(subject.path, form) for form in subject.form.split()])
     loop = asyncio.get_running_loop()
     idle: list[_Connection] = []
-    taken: list[float] = []
+    answers: list[Answer] = []
 
     async def connect() -> None:
-        new = partial(_Connection, request, idle, taken)
+        new = partial(_Connection, idle, answers)
         _, made = await loop.create_connection(new, str(where.hostname), int(where.port or 80))
         idle.append(made)
 
@@ -160,10 +175,18 @@ async def _paced(subject: Subject, per_second: float, count: int) -> list[float]
             await asyncio.sleep(early)
         if not idle:
             await connect()
-        idle.pop().ask(due)
-    while len(taken) < count:
+        idle.pop().ask(next(requests), due)
+    while len(answers) < count:
         await asyncio.sleep(0.01)
-    return taken
+    return answers
+
+
+def _request(path: str, form: str) -> bytes:
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(form)}\r\n\r\n{form}"
+    ).encode()
 
 
 def paced_connections(subject: Subject, per_minute: int, *, seconds: float) -> None:

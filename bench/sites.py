@@ -61,6 +61,25 @@ def many_groups() -> str:
     return HTTP + ALICE + FLAT + f"groups = {{ {groups} }}\n" + INIFILE
 
 
+def servers(count: int) -> list[str]:
+    """The names of so many servers."""
+    return [f"ts{number:03}" for number in range(count)]
+
+
+def farm(folder: Path, count: int, agent: str) -> str:
+    """A site where every name is believed: a profile for so many servers, which list0, list1, …
+    do not see; they see one with one server."""
+    text = (
+        f"[desk]\nname = Desk\nhost = {', '.join(servers(count))}\n"
+        "acl-groups-deny = small\nacl-groups-allow = ALL\n"
+        "[one]\nname = One\nhost = ts000\nacl-groups-allow = small\n"
+    )
+    (folder / "profiles.conf").write_text(text)
+    small = ", ".join(f'"list{number}"' for number in range(1000))
+    groups = f"groups = {{ small = [{small}] }}\n"
+    return f'{HTTP}[authenticator]\ntype = "none"\n{FLAT}{groups}{INIFILE}[agent]\n{agent}'
+
+
 def ask(server: Running, **fields: str) -> str:
     """Post a form; the answer's text."""
     form = urlencode({"user": "alice", "password": "wonder", **fields}).encode()
@@ -68,7 +87,7 @@ def ask(server: Running, **fields: str) -> str:
         return str(answer.read().decode())
 
 
-def form(server: Running, **fields: str) -> str:
+def form(server: Running, user: str = "alice", **fields: str) -> str:
     """The form of a client that has logged in, with its AUTHID."""
-    authid = ask(server).split("\n")[0].removeprefix("AUTHID:")
-    return urlencode({"user": "alice", "password": "wonder", **fields, "authid": authid})
+    authid = ask(server, user=user).split("\n")[0].removeprefix("AUTHID:")
+    return urlencode({"user": user, "password": "wonder", **fields, "authid": authid})

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 
+from usher.leases import Leases
 from usher.model import Candidate, Load, Resumable, Server, Session, Sight
 from usher.settings import Settings
-
-LEASE_SECONDS = 60.0
-"""How long a promised place counts when nobody tells of the session that took it."""
 
 REFUSALS = 3
 SHUNNED_SECONDS = 300.0
@@ -20,26 +19,25 @@ SHUNNED_SECONDS = 300.0
 
 NOTHING_SAID = Settings()
 
+CHANGES = 1000
+"""How many are remembered for those who follow them."""
+
+NEVER = -1
+"""When somebody last looked who has not looked at all."""
+
 
 @dataclass(slots=True)
 class _Picture:
-    """``sessions``: the ids that were told. A server nobody has looked at has none to tell."""
+    """``sessions``: by their ids. A server that nobody has looked at has none to tell."""
 
     up: bool = True
     why: str = ""
     since: float = 0.0
     heard: float = 0.0
     sight: Sight = Sight(sessions=())
-    sessions: frozenset[str] = frozenset()
-    promised: int = 0
+    sessions: Mapping[str, Session] = field(default_factory=dict)
     refusals: int = 0
     shunned_until: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Lease:
-    server: Server
-    until: float
 
 
 @dataclass(slots=True)
@@ -75,9 +73,12 @@ class Farm:
         self._clock = clock
         self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
         self._sessions: defaultdict[str, dict[tuple[str, str], Resumable]] = defaultdict(dict)
-        self._leases: OrderedDict[tuple[str, str], _Lease] = OrderedDict()
+        self._leases = Leases(clock, self._change)
         self._drained: frozenset[str] = frozenset()
         self._untold: set[Server] = set()
+        self._shunned: set[Server] = set()
+        self._changed: deque[Server] = deque(maxlen=CHANGES)
+        self._count = 0
 
     def seen(self, server: Server, sight: Sight) -> None:
         """The server answered. Raises ValueError for a load that cannot be.
@@ -88,10 +89,10 @@ class Farm:
             raise ValueError(f"no server can be like that: {sight.load}")
         picture = self._turn(server, up=True)
         picture.heard = self._clock()
-        if any(session.server != server.name for session in sight.sessions or ()):
-            sight = replace(sight, sessions=_own(server, sight.sessions or ()))
         if sight.sessions != picture.sight.sessions:
             self._retell(server, picture, sight.sessions or ())
+        if sight.load != picture.sight.load:
+            self._change(server)
         picture.sight = sight
         (self._untold.add if sight.sessions is None else self._untold.discard)(server)
 
@@ -109,6 +110,12 @@ class Farm:
         picture.refusals += 1
         if picture.refusals >= REFUSALS:
             picture.shunned_until = self._clock() + SHUNNED_SECONDS
+            self._shunned.add(server)
+
+    @property
+    def shunned(self) -> Collection[Server]:
+        """Those that others should be tried before."""
+        return {server for server in self._shunned if self.is_shunned(server)}
 
     def is_shunned(self, server: Server) -> bool:
         """Should others be tried before it?"""
@@ -118,13 +125,16 @@ class Farm:
         """Nobody is interested in the server any more."""
         self._retell(server, self._pictures[server], ())
         self._untold.discard(server)
-        for key in [key for key, lease in self._leases.items() if lease.server == server]:
-            self._release(key)
+        self._shunned.discard(server)
+        self._leases.forget(server)
         del self._pictures[server]
+        self._change(server)
 
     def drain(self, names: Iterable[str]) -> None:
         """The servers of these names, and no others, take no new sessions from now on."""
         self._drained = frozenset(names)
+        self._changed.clear()
+        self._count += 1
 
     def is_up(self, server: Server) -> bool:
         """Has it answered when it was last asked?"""
@@ -163,8 +173,16 @@ class Farm:
 
     def outlooks(self, servers: Iterable[Server], settings: Settings) -> list[Outlook]:
         """Every server as a candidate, or why it is none."""
-        self._forget_old_leases()
-        return [self._outlook(server, settings) for server in servers]
+        self._leases.forget_old()
+        return [self.outlook(server, settings) for server in servers]
+
+    def changes(self, since: int) -> tuple[Iterable[Server] | None, int]:
+        """Whose outlook may have changed, and what to ask with next; None: anybody's may."""
+        self._leases.forget_old()
+        missed = self._count - since
+        if missed > len(self._changed):
+            return None, self._count
+        return set(islice(reversed(self._changed), missed)), self._count
 
     def states(self) -> list[State]:
         """All that is known of every server."""
@@ -178,33 +196,28 @@ class Farm:
                 now - picture.heard,
                 server.name in self._drained,
                 picture.sight,
-                picture.promised,
+                self._leases.on(server),
             )
             for server, picture in self._pictures.items()
         ]
 
     def lease(self, username: str, profile_id: str, server: Server) -> None:
         """Promise a place; it replaces what this user was promised for this profile before."""
-        key = username, profile_id
-        if key in self._leases:
-            self._release(key)
-        self._pictures[server].promised += 1
-        self._leases[key] = _Lease(server, self._clock() + LEASE_SECONDS)
+        self._leases.promise(username, profile_id, server)
 
     def leased(self, username: str, profile_id: str) -> Server | None:
         """Where this user was sent for this profile, and has not arrived so far."""
-        self._forget_old_leases()
-        lease = self._leases.get((username, profile_id))
-        return lease.server if lease else None
+        return self._leases.of(username, profile_id)
 
-    def _outlook(self, server: Server, settings: Settings) -> Outlook:
+    def outlook(self, server: Server, settings: Settings) -> Outlook:
+        """The server as a candidate, or why it is none; promises may be old ones."""
         picture = self._pictures[server]
         if not picture.up:
             return Outlook(server, why_not=picture.why)
         if server.name in self._drained:
             return Outlook(server, why_not="it is drained")
         weight, cap = settings.weights.get(server.name, 1.0), settings.caps.get(server.name, 0)
-        candidate = Candidate(server, picture.sight.load, picture.promised, weight, cap)
+        candidate = Candidate(server, picture.sight.load, self._leases.on(server), weight, cap)
         if cap and candidate.sessions >= cap:
             return Outlook(server, why_not=f"it is full: {candidate.sessions} of {cap} sessions")
         return Outlook(server, candidate)
@@ -213,45 +226,35 @@ class Farm:
         picture = self._pictures[server]
         if picture.up is not up or not picture.since:
             picture.up, picture.since = up, self._clock()
+            self._change(server)
         return picture
+
+    def _change(self, server: Server) -> None:
+        self._changed.append(server)
+        self._count += 1
 
     def _retell(self, server: Server, picture: _Picture, told: Iterable[Session]) -> None:
         """Take the server's list of sessions instead of the one before."""
-        for gone in picture.sight.sessions or ():
-            self._sessions[gone.user].pop((server.name, gone.id), None)
-            if not self._sessions[gone.user]:
-                del self._sessions[gone.user]
-        before, picture.sessions = picture.sessions, frozenset(session.id for session in told)
-        for session in told:
-            self._sessions[session.user][server.name, session.id] = Resumable(session, server)
-            if session.id not in before:
-                self._arrived(session.user, server)
+        before = picture.sessions
+        picture.sessions = now = {s.id: s for s in told if s.server == server.name}
+        for gone in before.keys() - now.keys():
+            self._lose(before[gone], server)
+        for name, session in now.items():
+            if session != (known := before.get(name)):
+                if known is None:
+                    self._leases.arrived(session.user, server)
+                elif known.user != session.user:
+                    self._lose(known, server)
+                self._sessions[session.user][server.name, name] = Resumable(session, server)
 
-    def _arrived(self, username: str, server: Server) -> None:
-        """A session that nobody knew: it takes the place that was promised to its user."""
-        for key in [k for k, lease in self._leases.items() if k[0] == username]:
-            if self._leases[key].server == server:
-                return self._release(key)
-        return None
-
-    def _forget_old_leases(self) -> None:
-        """They stand in the order in which they run out."""
-        now = self._clock()
-        while self._leases:
-            key, lease = next(iter(self._leases.items()))
-            if lease.until > now:
-                return
-            self._release(key)
-
-    def _release(self, key: tuple[str, str]) -> None:
-        self._pictures[self._leases.pop(key).server].promised -= 1
+    def _lose(self, session: Session, server: Server) -> None:
+        of_user = self._sessions[session.user]
+        del of_user[server.name, session.id]
+        if not of_user:
+            del self._sessions[session.user]
 
 
 def _possible(load: Load) -> bool:
     """Loads are compared with one another: one that cannot be would win for ever, or break it."""
     counted = load.sessions >= 0 and load.factor >= 0
     return counted and 0.0 <= load.per_core < inf and 0.0 <= load.free_memory <= 1.0
-
-
-def _own(server: Server, told: Iterable[Session]) -> tuple[Session, ...]:
-    return tuple(session for session in told if session.server == server.name)

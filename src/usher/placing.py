@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
+from usher.board import Board
 from usher.errors import NoServer, Unavailable
 from usher.farm import Farm, Outlook
-from usher.model import Candidate, Profile, Resumable, Selection, Server, Session, State, User
+from usher.model import Profile, Resumable, Selection, Server, Session, State, User
 from usher.ports import Agent, Selector
 from usher.sessions import Sessions
 from usher.settings import Policy
@@ -29,6 +31,8 @@ MARK_PATIENCE_SECONDS = 0.6
 TAKEOVER_SECONDS = 5.0
 LOOK_SECONDS = 0.1
 
+MOST_BOARDS = 1000
+
 _ENOUGH = "session-limit-reached.invalid"
 """Shown by the client to whoever wants one more session than the profile permits."""
 
@@ -45,6 +49,7 @@ class Placer:
     sessions: Sessions
     selector: Selector
     selectors: Mapping[str, Selector]
+    _boards: WeakKeyDictionary[Profile, Board] = field(default_factory=WeakKeyDictionary)
 
     async def place(
         self,
@@ -57,13 +62,14 @@ class Placer:
 
         An agent that has to be asked is waited for ``patience`` seconds.
         """
-        own = await self._own(profile, servers, user, patience)
+        board = self._board(profile, servers)
+        own = await self._own(profile, board.places, user, patience)
         if own and profile.settings.session_policy is not Policy.NEW:
-            return self._resume(profile, servers, user, own)
+            return self._resume(profile, board, user, own)
         if _has_enough(profile, own):
             raise NoServer(detail=f"{user.name} has {len(own)} sessions of {profile.id} already")
-        self._tell_of_lost(servers, user)
-        return self._new(profile, servers, user)
+        self._tell_of_lost(board.places, user)
+        return self._new(profile, board, user)
 
     async def mine(
         self, profiles: Iterable[Profile], user: User
@@ -98,7 +104,7 @@ class Placer:
             yield f"{name}: {why}{last}"
 
     async def _own(
-        self, profile: Profile, servers: Sequence[Server], user: User, patience: float
+        self, profile: Profile, servers: Collection[Server], user: User, patience: float
     ) -> list[Resumable]:
         settings = profile.settings
         if settings.session_policy is Policy.NEW and not settings.session_limit:
@@ -109,13 +115,13 @@ class Placer:
         return own
 
     async def _look(
-        self, servers: Sequence[Server], user: User, max_age: float, patience: float
+        self, servers: Collection[Server], user: User, max_age: float, patience: float
     ) -> list[Resumable]:
         own = await self.sessions.of(user.name, servers, max_age=max_age, patience=patience)
         return [*_tellable(own)]
 
     def _resume(
-        self, profile: Profile, servers: Sequence[Server], user: User, own: Sequence[Resumable]
+        self, profile: Profile, board: Board, user: User, own: Sequence[Resumable]
     ) -> Selection:
         """The user's sessions, and a server for a new one beside them.
 
@@ -125,44 +131,47 @@ class Placer:
         if profile.settings.session_policy is not Policy.CHOOSE:
             return Selection(best.server, sessions=(best,))
         port = best.server.port
-        alike = [server for server in servers if server.port == port]
         selection = Selection(best.server)
         if _has_enough(profile, own):
             selection = Selection(Server(_ENOUGH, _ENOUGH, port))
-        elif candidates := self.farm.candidates(alike, profile.settings):
-            selection = self._pick(profile, candidates, user)
+        elif chosen := board.pick(user, self.farm.shunned, port):
+            selection = Selection(chosen.server, chosen)
         offered = [resumable for resumable in own if resumable.server.port == port]
         return replace(selection, sessions=tuple(offered))
 
-    def _new(self, profile: Profile, servers: Sequence[Server], user: User) -> Selection:
+    def _new(self, profile: Profile, board: Board, user: User) -> Selection:
         """A place on a server, promised; not on the one that this user has just been sent to."""
-        outlooks = self.farm.outlooks(servers, profile.settings)
-        candidates = [outlook.candidate for outlook in outlooks if outlook.candidate]
-        if not candidates:
-            raise NoServer(detail=_against(profile, outlooks))
         failed = self.farm.leased(user.name, profile.id)
-        good = [c for c in candidates if c.server != failed and not self.farm.is_shunned(c.server)]
-        selection = self._pick(profile, good or candidates, user)
-        self.farm.lease(user.name, profile.id, selection.server)
-        return selection
+        avoid = {*self.farm.shunned, failed} if failed else self.farm.shunned
+        chosen = board.pick(user, avoid)
+        if chosen is None:
+            outlooks = self.farm.outlooks(board.places, profile.settings)
+            raise NoServer(detail=_against(profile, outlooks))
+        self.farm.lease(user.name, profile.id, chosen.server)
+        return Selection(chosen.server, chosen)
 
-    def _tell_of_lost(self, servers: Sequence[Server], user: User) -> None:
+    def _tell_of_lost(self, servers: Collection[Server], user: User) -> None:
         """Why somebody begins anew who has left something behind."""
         for own in self.farm.out_of_reach(user.name):
             if own.server in servers:
                 left, why = own.session.id, self.farm.why_down(own.server)
                 log.warning("%s of %s is lost: %s: %s", left, user.name, own.server.name, why)
 
-    def _pick(self, profile: Profile, candidates: Sequence[Candidate], user: User) -> Selection:
-        server = self._selector(profile).select(candidates, user)
-        chosen = next(candidate for candidate in candidates if candidate.server is server)
-        return Selection(server, chosen)
+    def _board(self, profile: Profile, servers: Sequence[Server]) -> Board:
+        """The one that was there before, as long as the servers are the same."""
+        servers, board = tuple(servers), self._boards.get(profile)
+        if board is None or board.servers != servers:
+            if len(self._boards) >= MOST_BOARDS:
+                self._boards.clear()
+            board = Board(self.farm, servers, profile.settings, self._selector(profile))
+            self._boards[profile] = board
+        return board
 
     def _selector(self, profile: Profile) -> Selector:
         return self.selectors.get(profile.settings.selector, self.selector)
 
     async def _take_over(
-        self, servers: Sequence[Server], user: User, own: list[Resumable]
+        self, servers: Collection[Server], user: User, own: list[Resumable]
     ) -> list[Resumable]:
         """Suspend the best one if it runs, and see that it is done; else the user may choose."""
         best = own[0]

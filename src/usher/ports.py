@@ -129,6 +129,17 @@ class Telling(Protocol):
 
 
 @runtime_checkable
+class Ranking(Protocol):
+    """A selector that goes by one figure may have this method beside those of its port.
+
+    Then ``select`` is not called: no server is looked at again before something about it changes.
+    """
+
+    def figure(self, candidate: Candidate) -> float:
+        """The candidate with the lowest is selected; of equals, any."""
+
+
+@runtime_checkable
 class Checked(Protocol):
     """A plugin that reads files may have this method beside those of its port."""
 

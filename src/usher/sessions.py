@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from usher.farm import Farm
@@ -42,7 +42,7 @@ class Sessions:
         self._open: dict[_Question, asyncio.Task[None]] = {}
 
     async def of(
-        self, username: str, servers: Sequence[Server], *, max_age: float, patience: float
+        self, username: str, servers: Collection[Server], *, max_age: float, patience: float
     ) -> list[Resumable]:
         """The user's sessions on those of the servers that are up: suspended first, then newest.
 
@@ -58,6 +58,8 @@ class Sessions:
     def _whom_to_ask(self, servers: Iterable[Server]) -> list[Server]:
         """Where all servers share one database, any of them knows."""
         farm = self._farm
+        if farm.tells_everything:
+            return []
         asked = [s for s in servers if farm.is_up(s) and not farm.tells_all(s)]
         return asked[:1] if self._agent.shared_database else asked
 
@@ -94,7 +96,7 @@ class Sessions:
             log.exception("%s tells of sessions what nobody can read", server.name)
 
     def _answered(
-        self, asked: Iterable[Server], servers: Sequence[Server], username: str
+        self, asked: Iterable[Server], servers: Collection[Server], username: str
     ) -> Iterable[Resumable]:
         """What was said, as far as it is believed: of this user, and each server of itself."""
         for server in asked:

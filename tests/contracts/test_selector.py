@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from usher.farm import LEASE_SECONDS, NOTHING_SAID, Farm
+from usher.farm import NOTHING_SAID, Farm
+from usher.leases import LEASE_SECONDS
 from usher.model import Candidate, Load, Server, Sight, User
-from usher.ports import Selector
+from usher.ports import Ranking, Selector
 from usher.selection.fewest_sessions import FewestSessions
 from usher.selection.first import First
 from usher.selection.least_loaded import LeastLoaded
@@ -74,6 +75,16 @@ def test_it_fits_the_port(selector):
 @given(offered=candidates)
 def test_it_picks_one_of_the_candidates(make, offered):
     assert make().select(offered, ALICE) in [candidate.server for candidate in offered]
+
+
+@pytest.mark.parametrize("make", [LeastLoaded, FewestSessions])
+@unhurried
+@given(offered=candidates)
+def test_who_ranks_selects_one_with_the_lowest_figure(make, offered):
+    selector = make()
+    assert isinstance(selector, Ranking)
+    figures = {candidate.server: selector.figure(candidate) for candidate in offered}
+    assert figures[selector.select(offered, ALICE)] == min(figures.values())
 
 
 @unhurried

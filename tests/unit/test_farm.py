@@ -8,7 +8,8 @@ from math import nan
 import pytest
 from fakes import FakeClock
 
-from usher.farm import LEASE_SECONDS, Farm
+from usher.farm import NEVER, Farm
+from usher.leases import LEASE_SECONDS
 from usher.model import Candidate, Load, Resumable, Server, Session, Sight, State
 from usher.settings import Settings
 
@@ -193,3 +194,31 @@ def test_whoever_claims_the_session_of_another_server_takes_nothing_from_it(farm
     farm.seen(TWO, told(claimed))
     farm.seen(TWO, told())
     assert farm.sessions("alice") == [Resumable(mine, ONE)]
+
+
+def test_whoever_follows_the_farm_hears_of_each_change_once(farm: Farm, clock: FakeClock):
+    changed, since = farm.changes(NEVER)
+    assert changed is None
+    farm.seen(ONE, Sight(Load(3)))
+    farm.seen(ONE, Sight(Load(3)))
+    farm.lease("alice", "desktop", TWO)
+    changed, since = farm.changes(since)
+    assert changed == {ONE, TWO}
+    farm.seen(ONE, Sight(Load(3)))
+    assert farm.changes(since) == (set(), since)
+    clock.now += LEASE_SECONDS
+    changed, since = farm.changes(since)
+    assert changed == {TWO}
+    farm.drain(["ts1"])
+    assert farm.changes(since)[0] is None
+
+
+def test_a_session_that_changes_hands_or_state_is_told_as_it_is(farm: Farm):
+    running = session("alice")
+    farm.seen(ONE, told(running))
+    suspended = replace(running, state=State.SUSPENDED)
+    farm.seen(ONE, told(suspended))
+    assert farm.sessions("alice") == [Resumable(suspended, ONE)]
+    farm.seen(ONE, told(replace(running, user="bob")))
+    assert farm.sessions("alice") == ()
+    assert len(farm.sessions("bob")) == 1

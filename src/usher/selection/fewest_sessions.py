@@ -16,13 +16,13 @@ class FewestSessions:
 
     def select(self, candidates: Sequence[Candidate], user: User) -> Server:
         """The candidate that would have the fewest sessions with one more."""
-        least = min(map(_sessions, candidates))
-        return self._random.choice([c.server for c in candidates if _sessions(c) == least])
+        least = min(map(self.figure, candidates))
+        return self._random.choice([c.server for c in candidates if self.figure(c) == least])
 
     def why(self, candidate: Candidate, user: User) -> str:
         """How many sessions it would have; the lowest figure is taken."""
-        return f"{_sessions(candidate):.2f}: {candidate.why}"
+        return f"{self.figure(candidate):.2f}: {candidate.why}"
 
-
-def _sessions(candidate: Candidate) -> float:
-    return (candidate.sessions + 1) / candidate.weight
+    def figure(self, candidate: Candidate) -> float:
+        """How many sessions it would have for its weight."""
+        return (candidate.sessions + 1) / candidate.weight

@@ -22,7 +22,7 @@ class LeastLoaded:
 
     def select(self, candidates: Sequence[Candidate], user: User) -> Server:
         """The candidate that would be the least full with one session more."""
-        fullness = [self._fullness(candidate) for candidate in candidates]
+        fullness = [self.figure(candidate) for candidate in candidates]
         best = min(fullness)
         return self._random.choice(
             [c.server for c, full in zip(candidates, fullness, strict=True) if full == best]
@@ -31,9 +31,10 @@ class LeastLoaded:
     def why(self, candidate: Candidate, user: User) -> str:
         """How full it would be; the lowest figure is taken."""
         free = f"{candidate.load.free_memory:.0%} of memory free"
-        return f"{self._fullness(candidate):.2f}: {candidate.why}, {free}"
+        return f"{self.figure(candidate):.2f}: {candidate.why}, {free}"
 
-    def _fullness(self, candidate: Candidate) -> float:
+    def figure(self, candidate: Candidate) -> float:
+        """How full it would be."""
         load = candidate.load
         measured = load.per_core * self._busy + (1.0 - load.free_memory) * self._memory
         return (candidate.sessions + 1 + measured) / candidate.weight

@@ -1,0 +1,140 @@
+"""How fast a user finds a server, on a simulated farm of five hundred."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import urlencode
+
+from bench import sites
+from bench.load import Subject, compare, latencies, paced, percentile
+from bench.processes import Running, usher
+
+SERVERS, USERS, PER_SECOND, ROUNDS = 500, 200, 200, 5
+SELECT = {"task": "selectsession", "sid": "desk"}
+LIST = {"task": "listsessions"}
+FULL = 'type = "simulated"\npeople = 100\nusers = 20000\n'
+"""About forty sessions on each server: twenty thousand."""
+
+SETTLED_SECONDS = 13
+"""Until a server that does not answer counts as down, whoever is asked."""
+
+
+def select(folder: Path) -> None:
+    """Select on 500 servers with 20,000 sessions, beside a list whose reply is as long."""
+    with _farm(folder, FULL) as farm:
+        mine = _forms(farm, "user", **SELECT)
+        subjects = {
+            "list": Subject(farm, _forms(farm, "list", **LIST)),
+            "select, no session yet": Subject(farm, _forms(farm, "new", **SELECT)),
+            "select, with sessions": Subject(farm, mine),
+        }
+        sizes = ", ".join(f"{name}: {_size(subject)}" for name, subject in subjects.items())
+        print(f"\n{_sessions(folder)} sessions; bytes in a reply: {sizes}")
+        compare(f"Select on {SERVERS} servers, keep-alive", subjects, "list")
+        print(f"\nThe same at {PER_SECOND}/s")
+        for name, subject in subjects.items():
+            _print_latencies(name, latencies(subject, per_second=PER_SECOND, seconds=15))
+
+
+def dead(folder: Path) -> None:
+    """Select while half of the farm does not answer, beside a farm that is well."""
+    half = f"silent = {json.dumps(sites.servers(SERVERS)[::2])}\n"
+    with _farm(folder / "well", FULL) as well, _farm(folder / "dead", FULL + half) as ill:
+        sleep(SETTLED_SECONDS)
+        taken: dict[str, list[float]] = {"all well": [], "half of them silent": []}
+        ratios = []
+        for _ in range(ROUNDS):
+            for all_of_it, farm in zip(taken.values(), (well, ill), strict=True):
+                subject = Subject(farm, _forms(farm, "new", **SELECT))
+                all_of_it += latencies(subject, per_second=PER_SECOND, seconds=6)
+                ratios.append(percentile(all_of_it[-PER_SECOND * 6 :], 0.99))
+    print(f"\nSelect on {SERVERS} servers at {PER_SECOND}/s")
+    for name, all_of_it in taken.items():
+        _print_latencies(name, sorted(all_of_it))
+    ratio = statistics.median(b / a for a, b in zip(ratios[::2], ratios[1::2], strict=True))
+    print(f"  p99 of the second beside the first, median of {ROUNDS} rounds: {ratio:.2f}")
+
+
+def storm(folder: Path) -> None:
+    """A thousand logins in ten seconds on equal servers, then while one in twenty dies."""
+    print(f"\n1000 logins in 10 s, each a list and a select, on {SERVERS} equal servers")
+    empty = 'type = "simulated"\npeople = 0\n'
+    dying = sites.servers(SERVERS)[::20]
+    _storm(folder / "well", empty, 0)
+    _storm(folder / "dying", f"{empty}dying = {json.dumps(dying)}\n", len(dying))
+
+
+def memory(folder: Path) -> None:
+    """Resident memory with fifty thousand sessions in the picture, simulation included."""
+    agent = FULL.replace("people = 100", "people = 250")
+    with _farm(folder, agent) as farm:
+        print(f"\n{_sessions(folder)} sessions on {SERVERS} servers: {farm.memory_mb():.0f} MB")
+
+
+def _storm(folder: Path, agent: str, dying: int) -> None:
+    with _farm(folder, agent) as farm:
+        pairs = [f"{_login(n, **LIST)}\n{_login(n, **SELECT)}" for n in range(1000)]
+        answers = paced(Subject(farm, "\n".join(pairs)), 200, 2000)
+    selected = [a for a in answers if b"SERVER:" in a.body]
+    sent = Counter(a.body.split(b"SERVER:")[1].split()[0] for a in selected)
+    errors = len(answers) - sum(b"Access granted" in a.body and b".invalid" not in a.body
+                                for a in answers)  # fmt: skip
+    assert sent.total() + errors >= 1000
+    fair = ceil(1000 / (SERVERS - dying))
+    p99 = percentile([answer.milliseconds for answer in answers], 0.99)
+    print(f"  {dying:3} dying: {errors} errors; the most on one server {max(sent.values())}, fair "
+          f"share {fair}; p99 {p99:.1f} ms", flush=True)  # fmt: skip
+
+
+def _login(number: int, **fields: str) -> str:
+    return urlencode({"user": f"new{number}", "password": "-", **fields})
+
+
+@contextmanager
+def _farm(folder: Path, agent: str) -> Iterator[Running]:
+    """A broker that has seen every server of its farm."""
+    folder.mkdir(exist_ok=True)
+    silent = agent.count('"ts')
+    with usher(folder, sites.farm(folder, SERVERS, agent)) as running:
+        end = monotonic() + 60
+        while len(_hosts(folder)) < SERVERS - silent:
+            if monotonic() > end:
+                raise SystemExit("the farm was not seen")
+            sleep(0.2)
+        yield running
+
+
+def _hosts(folder: Path) -> list[list[str]]:
+    """The lines of ``usher hosts`` about servers that have answered, column by column."""
+    words = [sys.executable, "-m", "usher.cli", "hosts", "-c", str(folder / "usher.toml")]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    rows = [re.split(r" {2,}", line) for line in said.splitlines()[1:]]
+    return [row for row in rows if row[3] != "-"]
+
+
+def _sessions(folder: Path) -> int:
+    return sum(int(row[5]) for row in _hosts(folder))
+
+
+def _forms(farm: Running, kind: str, **fields: str) -> str:
+    """The forms of so many users who have logged in."""
+    return "\n".join(sites.form(farm, f"{kind}{number}", **fields) for number in range(USERS))
+
+
+def _size(subject: Subject) -> int:
+    return len(paced(subject, PER_SECOND, 1)[0].body)
+
+
+def _print_latencies(name: str, taken: list[float]) -> None:
+    print(f"  {name:32}p50 {percentile(taken, 0.5):6.2f} ms  p99 {percentile(taken, 0.99):6.2f} ms",
+          flush=True)  # fmt: skip

@@ -1,0 +1,81 @@
+"""Places promised: a choice counts at once, until the session is there or a minute has passed."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from usher.model import Server
+
+LEASE_SECONDS = 60.0
+"""How long a promised place counts when nobody tells of the session that took it."""
+
+_Key = tuple[str, str]
+"""A user, and a profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    server: Server
+    until: float
+
+
+class Leases:
+    """Each user has one for each profile at most; ``changed`` hears whose number is another."""
+
+    def __init__(self, clock: Callable[[], float], changed: Callable[[Server], None]) -> None:
+        self._clock = clock
+        self._changed = changed
+        self._leases: OrderedDict[_Key, _Lease] = OrderedDict()
+        self._of_user: defaultdict[str, set[_Key]] = defaultdict(set)
+        self._on: Counter[Server] = Counter()
+
+    def on(self, server: Server) -> int:
+        """How many places are promised on the server; old ones count until they are forgotten."""
+        return self._on[server]
+
+    def promise(self, username: str, profile_id: str, server: Server) -> None:
+        """It replaces what this user was promised for this profile before."""
+        key = username, profile_id
+        if key in self._leases:
+            self._release(key)
+        self._leases[key] = _Lease(server, self._clock() + LEASE_SECONDS)
+        self._of_user[username].add(key)
+        self._on[server] += 1
+        self._changed(server)
+
+    def of(self, username: str, profile_id: str) -> Server | None:
+        """Where this user was sent for this profile, and has not arrived so far."""
+        self.forget_old()
+        lease = self._leases.get((username, profile_id))
+        return lease.server if lease else None
+
+    def arrived(self, username: str, server: Server) -> None:
+        """A session that nobody knew: it takes one place that was promised to its user there."""
+        for key in self._of_user.get(username, ()):
+            if self._leases[key].server == server:
+                return self._release(key)
+        return None
+
+    def forget(self, server: Server) -> None:
+        """No place there is of interest any more."""
+        for key in [key for key, lease in self._leases.items() if lease.server == server]:
+            self._release(key)
+
+    def forget_old(self) -> None:
+        """Those that have run out: they stand in the order in which they do."""
+        now = self._clock()
+        while self._leases:
+            key, lease = next(iter(self._leases.items()))
+            if lease.until > now:
+                return
+            self._release(key)
+
+    def _release(self, key: _Key) -> None:
+        server, keys = self._leases.pop(key).server, self._of_user[key[0]]
+        keys.discard(key)
+        if not keys:
+            del self._of_user[key[0]]
+        self._on[server] -= 1
+        self._changed(server)
