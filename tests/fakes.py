@@ -153,6 +153,17 @@ class FakeStore:
         """Forget it."""
         self._kept.pop((kind, name), None)
 
+    async def find(self, kind: str, name: str) -> str:
+        """The one."""
+        return self._kept[kind, name]
+
+    async def swap(self, kind: str, name: str, old: str, new: str) -> bool:
+        """Remember it, if the other one is there."""
+        if self._kept.get((kind, name)) != old:
+            return False
+        self._kept[kind, name] = new
+        return True
+
     async def kept(self, kind: str) -> Mapping[str, str]:
         """All of the kind."""
         return {name: value for (of, name), value in self._kept.items() if of == kind}

@@ -18,6 +18,8 @@ from usher.ports import (
     Authenticator,
     Checked,
     Directory,
+    Located,
+    OneTime,
     ProfileSource,
     Selector,
     Store,
@@ -25,6 +27,11 @@ from usher.ports import (
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+_SPENT = (
+    "the broker's password has a one-time code in it, and no server takes that: write false; "
+    "broker-session-autologin = true logs in without a password"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,7 @@ def inspect(config: Config, store: Store | None = None) -> tuple[Parts, list[Fau
     for part in parts.plugins():
         if isinstance(part, Checked):
             made.faults += part.faults()
+    made.faults += _given_away(parts)
     return parts, sorted({*made.faults})
 
 
@@ -113,6 +121,14 @@ def _authenticator(made: _Collector, profiles: ProfileSource) -> Authenticator:
     if "authenticator" not in made.config and isinstance(profiles, Authenticator):
         return profiles
     return made.plugin(Authenticator)
+
+
+def _given_away(parts: Parts) -> Iterator[Fault]:
+    """Where a client would give a server the password that has let it in here, and is spent."""
+    once = any(isinstance(part, OneTime) and part.one_time for part in parts.plugins())
+    if once and isinstance(parts.profiles, Located):
+        for path, line in parts.profiles.places("usebrokerpass", True):
+            yield Fault(path, line, "usebrokerpass", _SPENT)
 
 
 def _selectors(made: _Collector) -> Mapping[str, Selector]:

@@ -36,14 +36,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    """Read the command line. An option may stand between USER and PROFILE.
+    """Read the command line. An option may stand between the names.
 
     argparse closes the list of names at the first option, and leaves over what comes after.
     """
     made = parser()
     arguments, rest = made.parse_known_args(argv)
-    if getattr(arguments, "profile", "") is None and rest and not rest[0].startswith("-"):
-        arguments.profile = rest.pop(0)
+    for name in ("profile", "host", "user"):
+        if getattr(arguments, name, "") is None and rest and not rest[0].startswith("-"):
+            setattr(arguments, name, rest.pop(0))
     if rest:
         made.error(f"unrecognized arguments: {' '.join(rest)}")
     return arguments
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     revoke = command("revoke", commands.revoke, "end all logins of a user", config)
     revoke.add_argument("user", type=_user, metavar="USER", help="as they log in")
     _hosts(command("hosts", commands.hosts, "show the X2Go Servers, or set one up", config))
+    _totp(command("totp", commands.totp, "give users one-time codes, or take them away", config))
     for name, run, about in _DRAINS:
         drain = command(name, run, about, config)
         drain.add_argument("host", type=_host, metavar="HOST", help="as the profiles name it")
@@ -100,6 +102,15 @@ def _hosts(hosts: Parser) -> None:
     hosts.add_argument("action", nargs="?", choices=known, metavar="trust|install", help=what)
     hosts.add_argument("host", nargs="?", metavar="HOST", help="as the profiles name it")
     hosts.add_argument("--apply", action="store_true", help="with install: do it, by ssh as root")
+
+
+def _totp(totp: Parser) -> None:
+    what = (
+        "enroll: a new secret, shown once; remove: no more codes; list (the default): who has one"
+    )
+    known = ["enroll", "remove", "list"]
+    totp.add_argument("action", nargs="?", choices=known, metavar="enroll|remove|list", help=what)
+    totp.add_argument("user", type=_user, nargs="?", metavar="USER", help="as they log in")
 
 
 def _client(text: str) -> Client:

@@ -142,6 +142,22 @@ def hosts(arguments: argparse.Namespace) -> int:
     return 2
 
 
+def totp(arguments: argparse.Namespace) -> int:
+    """Enroll a user, remove one, or show who is enrolled."""
+    from usher import totp
+
+    config = load(arguments.config)
+    match arguments.action, arguments.user:
+        case None | "list", None:
+            return totp.show(config)
+        case "enroll", str(name) if name:
+            return totp.enroll(config, name)
+        case "remove", str(name) if name:
+            return totp.remove(config, name)
+    print("usher totp: write list, or enroll or remove and a USER", file=sys.stderr)
+    return 2
+
+
 Change = Callable[[Store], Coroutine[Any, Any, None]]
 
 

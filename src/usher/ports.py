@@ -8,6 +8,7 @@ time-out of its own: a client waits for every method here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from usher.access import Catalogue
@@ -17,6 +18,7 @@ from usher.model import (
     Client,
     Credential,
     Grant,
+    Option,
     Profile,
     Server,
     Session,
@@ -108,8 +110,17 @@ class Store(Protocol):
     async def drop(self, kind: str, name: str) -> None:
         """Forget it; what is not there is no error."""
 
+    async def find(self, kind: str, name: str) -> str:
+        """The value under this name. Raises KeyError when there is none."""
+
     async def kept(self, kind: str) -> Mapping[str, str]:
         """All of a kind, by name."""
+
+    async def swap(self, kind: str, name: str, old: str, new: str) -> bool:
+        """Put ``new`` in the place of ``old``, if that is what is kept; of many at once, one can.
+
+        Return whether it was.
+        """
 
 
 @runtime_checkable
@@ -137,6 +148,24 @@ class Ranking(Protocol):
 
     def figure(self, candidate: Candidate) -> float:
         """The candidate with the lowest is selected; of equals, any."""
+
+
+@runtime_checkable
+class OneTime(Protocol):
+    """An authenticator may say with this attribute that no password lets in twice.
+
+    Then nobody may pass it on to a server.
+    """
+
+    one_time: bool
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A source of profiles that reads files may have this method beside those of its port."""
+
+    def places(self, key: str, value: Option) -> Sequence[tuple[Path, int]]:
+        """File and line of everything that gives a profile key this value."""
 
 
 @runtime_checkable

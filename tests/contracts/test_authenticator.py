@@ -11,11 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import argon2
 import pytest
 import real_pam
+from fakes import FakeStore
 
 from usher.auth.htpasswd import Htpasswd
 from usher.auth.https import Https
 from usher.auth.pam import Pam
 from usher.auth.static import Static
+from usher.auth.totp import Totp
 from usher.errors import AuthFailed
 from usher.model import Credential, client_at
 from usher.ports import Authenticator
@@ -63,6 +65,11 @@ async def https(folder):
         thread.join()
 
 
+@asynccontextmanager
+async def totp(folder):
+    yield Totp(inner=Static(users=USERS), store=FakeStore(), required=False)
+
+
 class Web(ThreadingHTTPServer):
     request_queue_size = 64
 
@@ -81,7 +88,7 @@ class Front(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(params=[static, htpasswd, pam, https], ids=lambda make: make.__name__)
+@pytest.fixture(params=[static, htpasswd, pam, https, totp], ids=lambda make: make.__name__)
 async def authenticator(request, tmp_path):
     """Knows USERS and nobody else."""
     async with request.param(tmp_path) as authenticator:

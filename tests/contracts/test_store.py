@@ -69,6 +69,30 @@ async def test_what_is_kept_is_there_until_it_is_dropped(store: Store):
     assert await store.kept("other") == {"ts1": "x"}
 
 
+async def test_what_is_kept_can_be_found_by_its_name(store: Store):
+    await store.keep("totp", "alice", "ä")
+    assert await store.find("totp", "alice") == "ä"
+    for kind, name in (("totp", "bob"), ("other", "alice")):
+        with pytest.raises(KeyError):
+            await store.find(kind, name)
+
+
+async def test_a_value_is_swapped_only_for_the_one_that_is_kept(store: Store):
+    await store.keep("totp", "alice", "old")
+    assert not await store.swap("totp", "alice", "older", "new")
+    assert not await store.swap("totp", "bob", "old", "new")
+    assert await store.swap("totp", "alice", "old", "new")
+    assert await store.kept("totp") == {"alice": "new"}
+
+
+async def test_of_many_who_swap_at_once_one_succeeds(store: Store):
+    await store.keep("totp", "alice", "old")
+    swaps = [store.swap("totp", "alice", "old", str(number)) for number in range(8)]
+    done = await asyncio.gather(*swaps)
+    assert done.count(True) == 1
+    assert await store.find("totp", "alice") == str(done.index(True))
+
+
 class TestSqlite:
     """What a folder on a disk promises beside that."""
 
@@ -108,6 +132,13 @@ class TestSqlite:
             with pytest.raises(OSError, match="file is no folder") as error:
                 Sqlite(path=path)
             assert error.value.filename == str(path)
+
+    async def test_without_its_folder_nothing_is_kept_and_nothing_is_made(self, tmp_path: Path):
+        store = Sqlite(path=tmp_path / "some" / "where")
+        assert await store.kept("totp") == {}
+        with pytest.raises(KeyError):
+            await store.find("totp", "alice")
+        assert not [*tmp_path.iterdir()]
 
     async def test_what_others_keep_in_its_folder_is_none_of_its_business(self, tmp_path: Path):
         (tmp_path / ".ssh").mkdir()

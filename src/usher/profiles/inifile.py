@@ -17,8 +17,8 @@ from pathlib import Path
 
 from usher.access import Catalogue
 from usher.errors import Fault
-from usher.model import Profile, Server, User
-from usher.profiles.loading import Loaded, Loader
+from usher.model import Option, Profile, Server, User
+from usher.profiles.loading import Loaded, Loader, lines_with
 from usher.profiles.names import resolve
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,12 @@ class IniFile:
     def faults(self) -> Sequence[Fault]:
         """Of the file as last read; the fatal ones say that it could not be taken at all."""
         return self._refused or self._reading.loaded.faults
+
+    def places(self, key: str, value: Option) -> Sequence[tuple[Path, int]]:
+        """Where the file says so, as it is now; nowhere when it cannot be read."""
+        with suppress(OSError):
+            return [(self._path, line) for line in lines_with(key, value, _read(self._path, ()))]
+        return []
 
     async def run(self) -> None:
         """Watch the file, and keep the addresses of host names fresh."""

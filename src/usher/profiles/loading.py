@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from usher.errors import Fault
-from usher.model import Profile
+from usher.model import Option, Profile
 from usher.profiles.ids import safe_ids
 from usher.profiles.ini import Block, blocks, entries, split
 from usher.profiles.reading import BUILT_IN, Layer, make_profile, read_section
@@ -93,6 +93,12 @@ class Loader:
     def _fault(self, line: int, note: Note) -> Fault:
         at = line + note.line or 1
         return Fault(self._path, at, note.key, note.message, note.warning, note.fatal)
+
+
+def lines_with(key: str, value: Option, text: str) -> Sequence[int]:
+    """The lines that give this key that value."""
+    said = _statements(blocks(text))
+    return [line for line, it in said if (it.key, it.value) == (key, value)]
 
 
 def _read(block: Block, name: str, inherited: Layer, before: _Section | None) -> _Section:

@@ -24,6 +24,8 @@ _REVOKE = """
     INSERT INTO revocation VALUES (?, ?)
     ON CONFLICT (username) DO UPDATE SET since = max(since, excluded.since)
 """
+_FIND = "SELECT value FROM kept WHERE kind = ? AND name = ?"
+_SWAP = "UPDATE kept SET value = ? WHERE kind = ? AND name = ? AND value = ?"
 _SECRET_BYTES = 32
 _NOTHING = "there is nothing to change: no daemon has ever kept anything here"
 
@@ -71,19 +73,39 @@ class Sqlite:
         """Take it off the disk."""
         await self._change("DELETE FROM kept WHERE kind = ? AND name = ?", kind, name)
 
+    async def find(self, kind: str, name: str) -> str:
+        """Read it."""
+        return await asyncio.to_thread(self._find, kind, name)
+
     async def kept(self, kind: str) -> Mapping[str, str]:
         """Read them all."""
         return await asyncio.to_thread(self._kept, kind)
 
-    async def _change(self, statement: str, *values: str) -> None:
-        def change() -> None:
+    async def swap(self, kind: str, name: str, old: str, new: str) -> bool:
+        """Write it to the disk, if the other one is there."""
+        return await self._change(_SWAP, new, kind, name, old) == 1
+
+    async def _change(self, statement: str, *values: str) -> int:
+        """Return how many were changed."""
+
+        def change() -> int:
             self._need_folder()
             with self._database() as database:
-                database.execute(statement, values)
+                return database.execute(statement, values).rowcount
 
-        await asyncio.to_thread(change)
+        return await asyncio.to_thread(change)
+
+    def _find(self, kind: str, name: str) -> str:
+        if not self._folder.exists():
+            raise KeyError(name)
+        with self._database() as database:
+            for (value,) in database.execute(_FIND, (kind, name)):
+                return str(value)
+        raise KeyError(name)
 
     def _kept(self, kind: str) -> Mapping[str, str]:
+        if not self._folder.exists():
+            return {}
         with self._database() as database:
             return dict(database.execute("SELECT name, value FROM kept WHERE kind = ?", (kind,)))
 
@@ -135,6 +157,7 @@ class Sqlite:
             os.fsync(draft.fileno())
             with suppress(FileExistsError):
                 os.link(draft.name, path)
+        _belong_with(self._folder, path)
 
 
 def _belong_with(folder: Path, path: Path) -> None:
