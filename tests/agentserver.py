@@ -119,6 +119,39 @@ def running(sandbox: Sandbox) -> Handler:
     return run
 
 
+EXISTING = "/usr/lib/x2go/x2gobroker-agent"
+_SCRIPT = """\
+#!/bin/sh
+test -e {folder}/{name}.refused && {{ echo "no such user on system: $1" >&2; exit 0; }}
+echo OK
+test -e {folder}/{name}.broken && {{ echo "tee: $4: Permission denied" >&2; exit 0; }}
+case $2 in
+addauthkey) echo "$4" >> {folder}/files; echo "$3" >> {folder}/$1 ;;
+delauthkey) sed -i -e '\\!^'"$3"'$!d' -e '/^$/d' {folder}/$1 ;;
+esac
+"""
+
+
+def writing(folder: Path) -> Handler:
+    """An existing agent that writes keys as the real one does, but into ``folder``.
+
+    It goes through real shells. ``refused`` and ``broken`` in the folder are misfortunes.
+    """
+    script = folder / "agent"
+    script.write_text(_SCRIPT.format(folder=folder, name="is"))
+    script.chmod(0o700)
+
+    async def run(process: Process) -> None:
+        command = (process.command or "").replace(EXISTING, str(script))
+        pipe = asyncio.subprocess.PIPE
+        shell = await asyncio.create_subprocess_exec("sh", "-c", command, stdout=pipe, stderr=pipe)
+        said, noise = await shell.communicate()
+        process.stderr.write(noise)
+        process.stdout.write(said)
+
+    return run
+
+
 async def _pass_on(source: Any, target: Any) -> None:
     """Until either side has gone; then the other is told."""
     with suppress(asyncssh.Error, OSError):

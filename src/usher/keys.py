@@ -127,6 +127,7 @@ class Keys:
             own or (pair.public if pair else ""),
             _lifetime(selection, settings),
             client.address if settings.key_from == "client" else None,
+            file=settings.authorized_keys,
         )
         welcome = await self._authorize(selection, grant, patience)
         selection = _without(selection, welcome)

@@ -56,6 +56,16 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _keys_file(text: str) -> str:
+    """The existing agent replaces the first of each mark, and only knows whole paths."""
+    marks = [mark for mark in _find_marks(text) if mark != "%%"]
+    if not _is_keys_file(text) or len(set(marks)) < len(marks):
+        raise ValueError(
+            f"{text!r} is no such path: begin with / or %h, and write each of %h %u %U %G once"
+        )
+    return text
+
+
 def _weights(text: str) -> Mapping[str, float]:
     return _by_server(text, r"[0-9]{1,4}(?:\.[0-9]{1,3})?", float, "ts1:2, ts2:0.5", 0.001)
 
@@ -74,6 +84,12 @@ def _by_server(
             raise ValueError(f"{item!r} is not a server and a number: write {example}")
         found[name] = kind(value)
     return MappingProxyType(found)
+
+
+_find_marks = re.compile("%.").findall
+_is_keys_file = re.compile(
+    r"(?:/|%h/)(?:%[huUG%]|[A-Za-z0-9_.,@/+-])*[A-Za-z0-9_]", re.ASCII
+).fullmatch
 
 
 def _setting(default: Any, read: Callable[[str], Any], about: str) -> Any:
@@ -110,6 +126,12 @@ class Settings:
         "client: a key counts from the client's address only; off: from anywhere, behind NAT",
     )
     key_lifetime: int = _setting(60, _seconds, "seconds that a key holds, at most 3600")
+    authorized_keys: str = _setting(
+        "%h/.x2go/authorized_keys",
+        _keys_file,
+        "where the existing agent writes keys: %h is the user's home, %u their name, %U and %G "
+        "their numbers, %% a percent sign",
+    )
 
 
 KEYS: Final = MappingProxyType(
@@ -120,7 +142,6 @@ KEYS: Final = MappingProxyType(
 IDLE: Final = (
     "broker-agent-hostkey-policy",
     "broker-agent-query-mode",
-    "broker-authorized-keys",
     "broker-portscan-x2goservers",
     "broker-sshproxy-authorized-keys",
     "broker-use-load-checker",

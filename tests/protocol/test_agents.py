@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 from agentserver import AgentServer, Process, agent_server, saying
+from fakes import FakeStore
 
 from usher.agents import connections
 from usher.agents.ssh import Ssh
@@ -53,7 +54,7 @@ async def existing(
 ) -> AsyncIterator[tuple[AgentServer, Ssh]]:
     """An existing agent, and the plugin that asks it."""
     async with agent_server(folder, saying(answers, noise)) as host:
-        agent = Ssh(**host.options | options)  # type: ignore[arg-type]
+        agent = Ssh(store=FakeStore(), **host.options | options)  # type: ignore[arg-type]
         async with asyncio.timeout(20):
             yield host, agent
         await agent._connections.close()
@@ -109,7 +110,7 @@ async def test_a_load_that_is_no_answer_is_told_as_it_came(tmp_path: Path):
     assert "not found" in refused.value.detail
 
 
-async def test_it_can_neither_suspend_nor_place_a_key(tmp_path: Path):
+async def test_it_cannot_suspend(tmp_path: Path):
     async with existing(tmp_path) as (host, agent):
         with pytest.raises(Unavailable):
             await agent.suspend(host.server, ALICE)
@@ -137,7 +138,7 @@ async def test_many_questions_at_once_are_asked_four_at_a_time(tmp_path: Path):
         open_now -= 1
 
     async with agent_server(tmp_path, count) as host, asyncio.timeout(20):
-        agent = Ssh(**host.options)  # type: ignore[arg-type]
+        agent = Ssh(store=FakeStore(), **host.options)  # type: ignore[arg-type]
         await asyncio.gather(*(agent.sessions(host.server, f"user{n}") for n in range(20)))
         await agent._connections.close()
     assert len(host.commands) == 20
@@ -154,7 +155,7 @@ async def test_a_server_with_another_host_key_is_not_talked_to(tmp_path: Path):
 async def test_a_key_that_is_not_let_in_is_told_with_its_remedy(tmp_path: Path):
     async with existing(tmp_path) as (host, _):
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "id")
-        stranger = Ssh(**host.options)  # type: ignore[arg-type]
+        stranger = Ssh(store=FakeStore(), **host.options)  # type: ignore[arg-type]
         with pytest.raises(ConnectionError, match="usher hosts install h1"):
             await stranger.look(host.server)
 
@@ -213,7 +214,7 @@ async def test_what_it_cannot_begin_without_is_told_at_the_start(tmp_path: Path,
     async with agent_server(tmp_path, saying({})) as host:
         (tmp_path / missing).unlink()
         with pytest.raises(OSError, match=missing):
-            Ssh(**host.options)  # type: ignore[arg-type]
+            Ssh(store=FakeStore(), **host.options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("command", ["x2gobroker-agent", "/usr/bin/x;id", "/a b", "/a'b"])
@@ -222,4 +223,4 @@ async def test_a_command_that_is_no_plain_path_is_refused_at_the_start(
 ):
     async with agent_server(tmp_path, saying({})) as host:
         with pytest.raises(ValueError, match="no path"):
-            Ssh(**host.options, command=command)  # type: ignore[arg-type]
+            Ssh(store=FakeStore(), **host.options, command=command)  # type: ignore[arg-type]

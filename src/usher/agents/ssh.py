@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,9 +14,11 @@ from pathlib import Path
 import asyncssh
 
 from usher.agents.connections import Connections
+from usher.agents.lent import Lent
 from usher.agents.listing import checked_user, read_sessions
 from usher.errors import Unavailable
 from usher.model import Grant, Load, Server, Session, Sight
+from usher.ports import Store
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,17 @@ CALLS_AT_ONCE = 4
 """sshd takes ten at most, and counts one for a while after its end."""
 
 ANSWER_BYTES = 1 << 20
+
+COMMENT = "usher"
+"""At the end of every line that we write into a user's file: no other is taken away."""
+
+EARLIEST_ZONE_SECONDS = 14 * 3600
+
+_CHANGES = ("addauthkey", "delauthkey")
+_complains = re.compile(r"^(?:sh|mkdir|touch|tee|sed|sudo(?!: unable to resolve)): ", re.M).search
+"""What the agent's tools say when they fail, which the agent itself calls OK."""
+
+_is_harmless = re.compile(r'[A-Za-z0-9 .,:=*/+@%"\[\]_-]{1,4096}', re.ASCII).fullmatch
 
 
 @dataclass(slots=True)
@@ -49,6 +63,7 @@ class Ssh:
     def __init__(
         self,
         *,
+        store: Store,
         username: str = "x2gobroker",
         key: Path = Path("/etc/usher/id_ed25519"),
         known_hosts: Path = Path("/etc/usher/known_hosts"),
@@ -61,11 +76,12 @@ class Ssh:
         self._connections = Connections(username, key, known_hosts)
         self._command = command
         self._known: defaultdict[Server, _Known] = defaultdict(_Known)
+        self._lent = Lent(store, self.withdraw)
 
     async def run(self) -> None:
-        """Nothing to do; at the end, close the connections."""
+        """Take away the keys whose time is over; at the end, close the connections."""
         try:
-            await asyncio.Event().wait()
+            await self._lent.run()
         finally:
             await self._connections.close()
 
@@ -88,20 +104,32 @@ class Ssh:
         return [*read_sessions(lines)]
 
     async def authorize(self, server: Server, grant: Grant) -> None:
-        """Not done with this agent so far."""
-        raise Unavailable(detail="the existing agent is not asked to place keys")
+        """Have the key written to the user's file, and see to it that it goes again."""
+        await self._lent.note(server, grant)
+        await self._change(server, "addauthkey", grant, key_line(grant, time.time()))
 
     async def withdraw(self, server: Server, grant: Grant) -> None:
-        """Nothing was authorised."""
+        """Have the lines of this key that we wrote taken out of the user's file.
+
+        The agent compares as sed does: the options need not be known any more.
+        """
+        await self._change(server, "delauthkey", grant, f"restrict,.* {grant.key} {COMMENT}")
 
     async def suspend(self, server: Server, session: Session) -> None:
         """This agent would only mark the database, and the next listing undoes it."""
         raise Unavailable(detail="the existing agent cannot suspend a session for good")
 
-    async def _call(self, server: Server, username: str, task: str) -> list[str]:
+    async def _change(self, server: Server, task: str, grant: Grant, line: str) -> None:
+        try:
+            words = f"{task} {quoted(line)} {quoted(grant.file)}"
+            await self._call(server, checked_user(grant.username), words)
+        except ValueError as error:
+            raise Unavailable(detail=str(error)) from error
+
+    async def _call(self, server: Server, username: str, words: str) -> list[str]:
         """The lines after OK. Raises Unavailable with what was said instead, and OSError."""
         connection = await self._connections.to(server)
-        command = f"{self._command} {username} {task}"
+        command, task = f"{self._command} {username} {words}", words.partition(" ")[0]
         known = self._known[server]
         try:
             async with known.calls, asyncio.timeout(ANSWER_SECONDS):
@@ -114,19 +142,42 @@ class Ssh:
         first, *lines = said.splitlines() or [""]
         if noise:
             log.debug("%s on %s, beside its answer: %s", task, server.name, noise[:500])
-        if not first.startswith("OK"):
+        if not first.startswith("OK") or task in _CHANGES and _complains(noise):
             raise Unavailable(detail=f"{task} on {server.name}: {(noise or said).strip()[:500]!r}")
         return [line for line in lines if line.strip()]
 
 
 async def _run(connection: asyncssh.SSHClientConnection, command: str) -> tuple[str, str]:
-    """What a command prints and complains of. No word in it needs quotes: all were checked."""
+    """What a command prints and complains of. Every word in it was checked or quoted."""
     async with connection.create_process(f"sh -c '{command}'", errors="replace") as process:
         process.stdin.write_eof()
         said, noise = await asyncio.gather(
             process.stdout.read(ANSWER_BYTES), process.stderr.read(ANSWER_BYTES)
         )
     return said, noise
+
+
+def key_line(grant: Grant, now: float) -> str:
+    """The key as sshd reads it. The agent would write anything, so we say what it may do.
+
+    Nobody here knows the server's time zone: the date is late enough for all of them, in case that
+    nobody is left to take the key away.
+    """
+    options = ["restrict", "port-forwarding", f'permitopen="{grant.permit_open}"']
+    options += [f'from="{grant.client}"'] if grant.client else []
+    end = time.gmtime(now + grant.seconds + EARLIEST_ZONE_SECONDS)
+    options.append(f'expiry-time="{time.strftime("%Y%m%d%H%M%S", end)}"')
+    return f"{','.join(options)} {grant.key} {COMMENT}"
+
+
+def quoted(text: str) -> str:
+    """As brokers have always quoted for this agent, within the quotes of ``sh -c``.
+
+    Raises ValueError for what would mean something to a shell there.
+    """
+    if not _is_harmless(text):
+        raise ValueError(f"that is no word for a server: {text[:200]!r}")
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def read_load(lines: Sequence[str]) -> Load:
