@@ -14,12 +14,14 @@ from daemon import running as broker_running
 from e2e import machine, offer
 from e2e.desktop import Desktop, desktop
 from e2e.machine import Account
+from e2e.sshdoor import Door, door
 
 WHERE = {
     "at-spi2-core": "/usr/libexec/at-spi2-registryd",
     "dbus-daemon": "dbus-daemon",
     "iproute2": "/usr/sbin/ip",
     "lighttpd": "/usr/sbin/lighttpd",
+    "openssh-client": "ssh",
     "openssh-server": "/usr/sbin/sshd",
     "pyhoca-cli": "pyhoca-cli",
     "python3-dbus": "/usr/lib/python3/dist-packages/dbus",
@@ -98,3 +100,21 @@ def broker(folder: Path, ssh_port: int) -> Iterator[Daemon]:
     relays = {"relays": [machine.WEB_ACCOUNT]}
     with broker_running(folder, profiles=offer.profiles(ssh_port), socket=relays) as daemon:
         yield daemon
+
+
+@pytest.fixture(scope="session")
+def own_broker(folder: Path, ssh_port: int, account: Account) -> Iterator[Daemon]:
+    """A broker for the account that sits at the client, which logs in by SSH."""
+    here = folder / "own"
+    here.mkdir()
+    with broker_running(here, profiles=offer.profiles(ssh_port, account.name)) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["free", "forced"])
+def entrance(
+    request: pytest.FixtureRequest, own_broker: Daemon, account: Account
+) -> Iterator[Door]:
+    """Debian's sshd before that broker, as it is and with ForceCommand."""
+    with door(own_broker.socket_path, account, forced=request.param) as made:
+        yield made

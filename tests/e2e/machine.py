@@ -128,13 +128,17 @@ def account(folder: Path) -> Iterator[Account]:
 
 
 @contextmanager
-def sshd(folder: Path, account: Account) -> Iterator[int]:
-    """An SSH server with keys of its own that lets this account in, and nobody else; its port."""
+def sshd(folder: Path, account: Account, *settings: str) -> Iterator[int]:
+    """An SSH server with keys of its own that lets this account in, and nobody else; its port.
+
+    ``settings``: further lines of its configuration.
+    """
     key = folder / "host_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", key], check=True)
     port = free_port()
     config = folder / "sshd_config"
-    config.write_text(SSHD_CONFIG.format(port=port, folder=folder, account=account.name))
+    text = SSHD_CONFIG.format(port=port, folder=folder, account=account.name)
+    config.write_text("\n".join((text, *settings, "")))
     Path("/run/sshd").mkdir(exist_ok=True)
     with running("/usr/sbin/sshd", "-D", "-e", "-f", str(config)) as (_, log):
         log.wait_for(r"^Server listening on ")

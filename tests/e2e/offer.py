@@ -20,8 +20,8 @@ NAMES = {
 """Profile ids and names, among them names that have been misread before."""
 
 
-def profiles(port: int) -> str:
-    """A file of session profiles for alice that all lead to one SSH server on loopback."""
+def profiles(port: int, user: str = "alice") -> str:
+    """A file of session profiles for this user that all lead to one SSH server on loopback."""
     server = f"[DEFAULT]\nhost = localhost (127.0.0.1:{port})\ncommand = TERMINAL\n"
-    access = "acl-users-allow = alice\n"
+    access = f"acl-users-allow = {user}\n"
     return server + access + "".join(f"[{sid}]\nname = {name}\n" for sid, name in NAMES.items())
