@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,11 @@ class Log:
         self._reader.start()
 
     def _read(self, stream: Any) -> None:
-        for line in stream:
-            with self._news:
-                self._lines.append(line)
-                self._news.notify_all()
+        with suppress(ValueError):  # closed in the middle, by whoever has started the process
+            for line in stream:
+                with self._news:
+                    self._lines.append(line)
+                    self._news.notify_all()
         with self._news:
             self._ended = True
             self._news.notify_all()
