@@ -26,7 +26,7 @@ from usher.frontends.boundary import incident
 from usher.frontends.http import HttpServer, http_app
 from usher.frontends.socket import UnixSocket
 from usher.frontends.tls import Certificate
-from usher.keys import Keys, Pool
+from usher.keys import Keys, Outstanding, Pool
 from usher.model import Reply, Request
 from usher.monitor import Monitor
 from usher.orders import Orders
@@ -61,6 +61,7 @@ class Daemon:
         self._parts = assemble(config, checks.start(config))
         self._farm = Farm()
         self._pool = Pool(self._parts.keys.pool)
+        self._outstanding = Outstanding()
         self._revoked: dict[str, float] = {}
         with blamed(config, Audit, "path"):
             self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
@@ -142,7 +143,7 @@ class Daemon:
             directory=parts.directory,
             profiles=parts.profiles,
             placer=self._placer,
-            keys=Keys(parts.agent, self._farm, self._pool),
+            keys=Keys(parts.agent, self._farm, self._pool, self._outstanding),
             authids=AuthIds(
                 parts.store.secret("secret"),
                 lifetime=parts.authid.lifetime,

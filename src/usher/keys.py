@@ -6,9 +6,10 @@ import asyncio
 import logging
 import re
 import sys
+import time
 from base64 import b64decode
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +25,9 @@ DIALOGUE_SECONDS = 300
 """How long a key holds at least when the client first asks its user which session to resume."""
 
 PATIENCE_SECONDS = 2.0
+
+MOST_KEYS = 5
+"""So many of one user may hold at the same time."""
 
 MAKER = (sys.executable, "-I", "-m", "usher.helpers.keypairs")
 _TYPES = "ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)"
@@ -85,6 +89,31 @@ class Pool:
             self._pairs.append(Pair(b64decode(public).decode(), b64decode(private).decode()))
 
 
+class Outstanding:
+    """The keys of every user that still hold: nobody may have more than a few."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[str, dict[str, float]] = {}
+
+    def count(self, username: str) -> int:
+        """How many of this user's hold now."""
+        now = self._clock()
+        holding = {k: until for k, until in self._until.pop(username, {}).items() if until > now}
+        if holding:
+            self._until[username] = holding
+        return len(holding)
+
+    def add(self, grant: Grant) -> None:
+        """This one holds from now on; once more, if it did already."""
+        until = self._clock() + grant.seconds
+        self._until.setdefault(grant.username, {})[grant.key] = until
+
+    def discard(self, grant: Grant) -> None:
+        """Nobody has let this one in."""
+        self._until.get(grant.username, {}).pop(grant.key, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Lets a client log in without a password, once and for a short time."""
@@ -92,6 +121,7 @@ class Keys:
     agent: Agent
     farm: Farm
     pool: Pool
+    outstanding: Outstanding = field(default_factory=Outstanding)
     _asking: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def foresee(self, profiles: Iterable[Profile]) -> None:
@@ -117,6 +147,9 @@ class Keys:
         """
         if not settings.session_autologin:
             return selection
+        if self.outstanding.count(user.name) >= MOST_KEYS:
+            log.warning("no one-time key for %s: %d still hold", user.name, MOST_KEYS)
+            return selection
         own = read_public_key(public_key)
         pair = None if own else self.pool.take()
         if not own and not pair:
@@ -138,6 +171,7 @@ class Keys:
 
     async def _authorize(self, selection: Selection, grant: Grant, patience: float) -> set[Server]:
         """The servers that let the key in."""
+        self.outstanding.add(grant)
         wanted = [selection.server, *(own.server for own in selection.sessions)]
         servers = [s for s in dict.fromkeys(wanted) if not s.name.endswith(".invalid")]
         asked = {self._ask(server, grant): server for server in servers}
@@ -145,6 +179,8 @@ class Keys:
         for task in silent:  # it goes on: what comes of it is for the next who is sent there
             self.farm.silent(asked[task])
         welcome = {asked[task] for task in answered if task.result()}
+        if not welcome:
+            self.outstanding.discard(grant)
         if not welcome and not self.farm.is_up(selection.server):
             raise ServerLost(f"{selection.server.name} does not answer")
         return welcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from fakes import FakeAgent, FakeClock
 
 from usher import keys as module
 from usher.farm import SHUNNED_SECONDS, Farm
-from usher.keys import Keys, Pair, Pool, ServerLost, read_public_key
+from usher.keys import MOST_KEYS, Keys, Outstanding, Pair, Pool, ServerLost, read_public_key
 from usher.model import (
     Grant,
     Profile,
@@ -42,7 +43,7 @@ class Desk:
         self.farm = Farm(self.clock)
         self.pool = Pool(5)
         self.pool._pairs.extend(Pair(f"ssh-rsa {n}", f"PRIVATE {n}") for n in range(3))
-        self.keys = Keys(self.agent, self.farm, self.pool)
+        self.keys = Keys(self.agent, self.farm, self.pool, Outstanding(self.clock))
 
     async def hand_out(
         self, selection: Selection, settings: Settings = AUTOLOGIN, key: str = ""
@@ -91,6 +92,29 @@ async def test_no_two_logins_share_a_key_and_an_empty_pool_means_none(desk: Desk
     handed = [(await desk.hand_out(Selection(ONE))).private_key for _ in range(4)]
     assert handed == ["PRIVATE 0", "PRIVATE 1", "PRIVATE 2", ""]
     assert "the pool is empty" in caplog.text
+
+
+async def test_whoever_has_five_keys_that_hold_gets_no_other(desk: Desk, caplog):
+    desk.pool._pairs.extend(Pair(f"ssh-rsa {n}", f"PRIVATE {n}") for n in range(3, 9))
+    handed = [(await desk.hand_out(Selection(ONE))).private_key for _ in range(MOST_KEYS + 1)]
+    assert [bool(key) for key in handed] == [True] * MOST_KEYS + [False]
+    assert "no one-time key for alice: 5 still hold" in caplog.text
+    desk.clock.now += 60
+    assert (await desk.hand_out(Selection(ONE))).private_key
+
+
+async def test_a_clients_own_key_is_one_however_often_it_comes(desk: Desk):
+    for _ in range(MOST_KEYS + 1):
+        assert (await desk.hand_out(Selection(ONE), key=ED25519)).key_accepted
+
+
+async def test_a_key_that_was_not_let_in_holds_nowhere(desk: Desk):
+    desk.pool._pairs.extend(Pair(f"ssh-rsa {n}", f"PRIVATE {n}") for n in range(3, 9))
+    for desk.agent.unwilling, desk.agent.down in [({"ts1"}, set()), (set(), {"ts1"})] * 3:
+        with suppress(ServerLost):
+            await desk.hand_out(Selection(ONE))
+    desk.agent.down = set()
+    assert (await desk.hand_out(Selection(ONE))).private_key
 
 
 @pytest.mark.parametrize("misfortune", ["unwilling", "broken"])
