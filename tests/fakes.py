@@ -30,6 +30,7 @@ class FakeAgent:
     """
 
     shared_database = False
+    suspends = True
 
     def __init__(self) -> None:
         self.loads: dict[str, Load] = {}

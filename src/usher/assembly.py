@@ -24,10 +24,14 @@ from usher.ports import (
     Selector,
     Store,
 )
+from usher.settings import Policy
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_LEFT_RUNNING = (
+    "this agent cannot suspend sessions, and the user chooses: write choose, or use our agent"
+)
 _SPENT = (
     "the broker's password has a one-time code in it, and no server takes that: write false; "
     "broker-session-autologin = true logs in without a password"
@@ -112,7 +116,7 @@ def inspect(config: Config, store: Store | None = None) -> tuple[Parts, list[Fau
     for part in parts.plugins():
         if isinstance(part, Checked):
             made.faults += part.faults()
-    made.faults += _given_away(parts)
+    made.faults += [*_given_away(parts), *_left_running(parts)]
     return parts, sorted({*made.faults})
 
 
@@ -129,6 +133,13 @@ def _given_away(parts: Parts) -> Iterator[Fault]:
     if once and isinstance(parts.profiles, Located):
         for path, line in parts.profiles.places("usebrokerpass", True):
             yield Fault(path, line, "usebrokerpass", _SPENT)
+
+
+def _left_running(parts: Parts) -> Iterator[Fault]:
+    """Where sessions should be taken over, and the agent cannot."""
+    if parts.agent and not parts.agent.suspends and isinstance(parts.profiles, Located):
+        for path, line in parts.profiles.places("broker-session-policy", Policy.TAKEOVER):
+            yield Fault(path, line, "broker-session-policy", _LEFT_RUNNING, warning=True)
 
 
 def _selectors(made: _Collector) -> Mapping[str, Selector]:

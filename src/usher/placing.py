@@ -110,7 +110,7 @@ class Placer:
         if settings.session_policy is Policy.NEW and not settings.session_limit:
             return []
         own = await self._look(servers, user, FRESH_SECONDS, patience)
-        if settings.session_policy is Policy.TAKEOVER and own:
+        if own and settings.session_policy is Policy.TAKEOVER and self.agent.suspends:
             return await self._take_over(servers, user, own)
         return own
 
@@ -128,7 +128,7 @@ class Placer:
         X2Go Client uses one port for all that it is told, so others cannot be offered.
         """
         best = own[0]
-        if profile.settings.session_policy is not Policy.CHOOSE:
+        if self._decides(profile.settings.session_policy, best):
             return Selection(best.server, sessions=(best,))
         port = best.server.port
         selection = Selection(best.server)
@@ -169,6 +169,11 @@ class Placer:
 
     def _selector(self, profile: Profile) -> Selector:
         return self.selectors.get(profile.settings.selector, self.selector)
+
+    def _decides(self, policy: Policy, best: Resumable) -> bool:
+        """Is it the best one or none? A session that could not be taken over is for the user."""
+        taken_over = policy is Policy.TAKEOVER and self.agent.suspends and _waits(best)
+        return taken_over or policy is Policy.RESUME
 
     async def _take_over(
         self, servers: Collection[Server], user: User, own: list[Resumable]

@@ -72,10 +72,12 @@ class Selector(Protocol):
 class Agent(Protocol):
     """What does the server say? An OSError from any of these says that it does not answer.
 
-    ``shared_database``: every server knows the sessions of all of them.
+    ``shared_database``: every server knows the sessions of all of them. ``suspends``: there are
+    servers on which it can suspend a session for good.
     """
 
     shared_database: bool
+    suspends: bool
 
     async def look(self, server: Server) -> Sight:
         """How is the server now? Asked every two seconds: an agent may keep a connection."""

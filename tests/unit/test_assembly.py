@@ -101,3 +101,11 @@ def test_a_store_that_is_broken_is_told_once_and_the_rest_as_well(folder):
     told = faults_of(folder, "[a]\nwidth = wide\n")
     assert sum("store.path: " in line for line in told) == 1
     assert any("profiles.conf:2: width: " in line for line in told)
+
+
+def test_an_agent_that_cannot_suspend_takes_nothing_over(folder):
+    (folder / "users").write_text("")
+    profiles = "[a]\nhost = ts1\nbroker-session-policy = takeover\n"
+    (told,) = faults_of(folder, profiles)
+    assert told.startswith("profiles.conf:3: broker-session-policy: warning: this agent cannot")
+    assert not faults_of(folder, profiles.replace("takeover", "choose"))

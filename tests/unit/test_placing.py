@@ -151,6 +151,23 @@ async def test_takeover_offers_the_running_session_where_it_cannot_be_suspended(
     assert selection.sessions[0].session.state is State.RUNNING
 
 
+async def test_what_cannot_be_taken_over_is_for_the_user_to_choose(desk: Desk):
+    desk.tell(session(TWO, 50, State.RUNNING), session(TWO, 51, State.RUNNING))
+    desk.agent.unwilling = {"ts2"}
+    selection = await desk.place(session_policy=Policy.TAKEOVER)
+    assert (selection.server, offered(selection)) == (ONE, [(51, TWO), (50, TWO)])
+
+
+@pytest.mark.parametrize("state", State)
+async def test_with_an_agent_that_cannot_suspend_takeover_is_choose(desk: Desk, state: State):
+    desk.tell(session(TWO, 50, state), session(TWO, 51, state))
+    desk.agent.suspends = False
+    takeover = await desk.place(session_policy=Policy.TAKEOVER)
+    assert takeover == await desk.place(session_policy=Policy.CHOOSE)
+    assert len(takeover.sessions) == 2
+    assert desk.agent.suspended == []
+
+
 async def test_takeover_waits_no_longer_than_it_may(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(placing, "TAKEOVER_SECONDS", 0.02)
     desk.tell(session(TWO, 50, State.RUNNING))

@@ -21,6 +21,7 @@ class Mixed:
 
     def __init__(self, *, preferred: Agent, fallback: Agent) -> None:
         self.shared_database = preferred.shared_database or fallback.shared_database
+        self.suspends = preferred.suspends or fallback.suspends
         self._agents = preferred, fallback
         self._answering: dict[Server, Agent] = {}
 

@@ -14,6 +14,7 @@ class NoAgent:
     """No agent: every server counts as up and idle."""
 
     shared_database = False
+    suspends = False
 
     async def look(self, server: Server) -> Sight:
         """Nothing is known."""

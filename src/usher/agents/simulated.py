@@ -192,6 +192,7 @@ class Simulated:
     """
 
     shared_database = False
+    suspends = False
 
     def __init__(
         self,

@@ -60,6 +60,8 @@ class Ssh:
     shared_database: the servers share one session database, so that any of them knows all
     """
 
+    suspends = False
+
     def __init__(
         self,
         *,

@@ -48,6 +48,7 @@ class Usher:
     """
 
     shared_database = False
+    suspends = True
 
     def __init__(
         self,

@@ -66,3 +66,9 @@ async def test_one_database_for_some_is_one_for_all(desk: Desk):
     assert not desk.agent.shared_database
     desk.old.shared_database = True
     assert Mixed(preferred=desk.new, fallback=desk.old).shared_database
+
+
+async def test_a_farm_where_some_can_suspend_is_asked_to(desk: Desk):
+    assert desk.agent.suspends
+    desk.new.suspends = desk.old.suspends = False
+    assert not Mixed(preferred=desk.new, fallback=desk.old).suspends
