@@ -175,7 +175,7 @@ def _milliseconds(words: list[str], form: bytes, env: dict[str, str]) -> float:
 MEASUREMENTS: Mapping[str, Callable[[Path], None]] = {
     made.__name__: made
     for made in (listing, tls, access, start, reload, cgi, soak)
-    + (farm.select, farm.dead, farm.storm, farm.memory)
+    + (farm.select, farm.dead, farm.storm, farm.memory, farm.idle)
 }
 
 

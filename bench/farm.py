@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from time import monotonic, sleep
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from bench import sites
 from bench.load import Subject, compare, latencies, paced, percentile
-from bench.processes import Running, usher
+from bench.processes import Running, started, usher
 
 SERVERS, USERS, PER_SECOND, ROUNDS = 500, 200, 200, 5
 SELECT = {"task": "selectsession", "sid": "desk"}
@@ -25,6 +25,7 @@ LIST = {"task": "listsessions"}
 FULL = 'type = "simulated"\npeople = 100\nusers = 20000\n'
 """About forty sessions on each server: twenty thousand."""
 
+IDLE_SECONDS = 20
 SETTLED_SECONDS = 13
 """Until a server that does not answer counts as down, whoever is asked."""
 
@@ -81,6 +82,29 @@ def memory(folder: Path) -> None:
         print(f"\n{_sessions(folder)} sessions on {SERVERS} servers: {farm.memory_mb():.0f} MB")
 
 
+def idle(folder: Path) -> None:
+    """The CPU of a broker that nobody asks, with 500 connections to agents of ours, and memory.
+
+    All the agents are one process with an SSH server of its own: 500 sshd would take the machine.
+    """
+    with started(sys.executable, "-m", "bench.agents", str(folder)) as agents:
+        port = urlsplit(agents.url).port
+        hosts = [f"{name} (127.0.0.1:{port})" for name in sites.servers(SERVERS)]
+        known = f'key = "{folder}/id"\nknown_hosts = "{folder}/known_hosts"\n'
+        config = sites.farm(folder, hosts, f'type = "usher"\n{known}')
+        with usher(folder, config) as broker:
+            begun = monotonic()
+            _await_all(folder, SERVERS)
+            print(f"\n{SERVERS} connections to agents, {_sessions(folder)} sessions")
+            print(
+                f"  all there after {monotonic() - begun:.0f} s, then {broker.memory_mb():.0f} MB"
+            )
+            before = broker.cpu_seconds()
+            sleep(IDLE_SECONDS)
+            used = (broker.cpu_seconds() - before) / IDLE_SECONDS
+            print(f"  idle: {used:.1%} of a core", flush=True)
+
+
 def _storm(folder: Path, agent: str, dying: int) -> None:
     with _farm(folder, agent) as farm:
         pairs = [f"{_login(n, **LIST)}\n{_login(n, **SELECT)}" for n in range(1000)]
@@ -105,13 +129,17 @@ def _farm(folder: Path, agent: str) -> Iterator[Running]:
     """A broker that has seen every server of its farm."""
     folder.mkdir(exist_ok=True)
     silent = agent.count('"ts')
-    with usher(folder, sites.farm(folder, SERVERS, agent)) as running:
-        end = monotonic() + 60
-        while len(_hosts(folder)) < SERVERS - silent:
-            if monotonic() > end:
-                raise SystemExit("the farm was not seen")
-            sleep(0.2)
+    with usher(folder, sites.farm(folder, sites.servers(SERVERS), agent)) as running:
+        _await_all(folder, SERVERS - silent)
         yield running
+
+
+def _await_all(folder: Path, count: int) -> None:
+    end = monotonic() + 90
+    while len(_hosts(folder)) < count:
+        if monotonic() > end:
+            raise SystemExit("the farm was not seen")
+        sleep(0.2)
 
 
 def _hosts(folder: Path) -> list[list[str]]:

@@ -137,6 +137,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The server ends those that have long had nothing to do."""
+        if self in self._idle:
+            self._idle.remove(self)
+
     def ask(self, request: bytes, due: float) -> None:
         """Send the request that was due then."""
         self._due = due

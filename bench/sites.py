@@ -66,13 +66,13 @@ def servers(count: int) -> list[str]:
     return [f"ts{number:03}" for number in range(count)]
 
 
-def farm(folder: Path, count: int, agent: str) -> str:
+def farm(folder: Path, hosts: list[str], agent: str) -> str:
     """A site where every name is believed: a profile for so many servers, which list0, list1, …
     do not see; they see one with one server."""
     text = (
-        f"[desk]\nname = Desk\nhost = {', '.join(servers(count))}\n"
+        f"[desk]\nname = Desk\nhost = {', '.join(hosts)}\n"
         "acl-groups-deny = small\nacl-groups-allow = ALL\n"
-        "[one]\nname = One\nhost = ts000\nacl-groups-allow = small\n"
+        f"[one]\nname = One\nhost = {hosts[0]}\nacl-groups-allow = small\n"
     )
     (folder / "profiles.conf").write_text(text)
     small = ", ".join(f'"list{number}"' for number in range(1000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from contextlib import suppress
+from random import Random
 from typing import Protocol
 
 from usher.farm import Farm
@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 PERIOD_SECONDS = 2.0
 LEAST_SECONDS = 0.05
 """Between two looks, whatever news there is."""
+
+SPREAD = 0.75, 1.25
+"""Of the period."""
 
 PATIENCE_SECONDS = 10.0
 """Longer than an agent's own, for one that has to connect first."""
@@ -36,6 +39,8 @@ class Monitor:
         self._agent = agent
         self._farm = farm
         self._source = source
+        self._telling = agent if isinstance(agent, Telling) else None
+        self._random = Random()  # noqa: S311 - spreads looks, guards nothing
 
     async def run(self) -> None:
         """Look at the farm until cancelled. Whom no profile names any more is forgotten."""
@@ -69,11 +74,12 @@ class Monitor:
             await self._pause(server)
 
     async def _pause(self, server: Server) -> None:
-        """Until there is news, where an agent can tell; else for a while."""
-        await asyncio.sleep(LEAST_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PERIOD_SECONDS):
-                if isinstance(self._agent, Telling) and self._farm.is_up(server):
-                    await self._agent.news(server)
-                else:
-                    await asyncio.Event().wait()
+        """Until there is news, where an agent can tell; else for a while.
+
+        Not for as long as all the others: five hundred looks at once would hold up the clients.
+        """
+        if self._telling and self._farm.is_up(server):
+            await asyncio.sleep(LEAST_SECONDS)
+            await self._telling.news(server)
+        else:
+            await asyncio.sleep(PERIOD_SECONDS * self._random.uniform(*SPREAD))

@@ -213,3 +213,37 @@ async def test_a_server_that_falls_silent_is_down(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(usher, "SILENT_SECONDS", -1.0)
         with pytest.raises(TimeoutError, match="silent"):
             await agent.look(host.server)
+
+
+async def test_a_server_that_falls_silent_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with installed(tmp_path, saying(HELLO, LOAD, NONE)) as (host, agent):
+        await agent.look(host.server)
+        monkeypatch.setattr(usher, "SILENT_SECONDS", 0.05)
+        await agent.news(host.server)
+        with pytest.raises(TimeoutError, match="silent"):
+            await agent.look(host.server)
+
+
+async def test_what_is_told_while_nobody_waits_is_news_until_it_has_been_looked_at(tmp_path: Path):
+    more = asyncio.Event()
+
+    async def say(process: Process) -> None:
+        process.stdout.write(HELLO + LOAD + NONE)
+        await more.wait()
+        process.stdout.write(LOAD.replace(b"0.5", b"0.7"))
+        await process.stdin.read()
+
+    async with installed(tmp_path, say) as (host, agent):
+        before = await agent.look(host.server)
+        dialogue = agent._lines[host.server].dialogue
+        assert dialogue
+        more.set()
+        while dialogue.sight() is before:
+            await asyncio.sleep(0.001)
+        await agent.news(host.server)
+        assert (await agent.look(host.server)).load.per_core == 0.35
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await agent.news(host.server)

@@ -27,6 +27,9 @@ KEEPALIVE_SECONDS = 5
 KEEPALIVE_TIMES = 2
 """A server from which nothing is heard for ten seconds has lost its connection."""
 
+QUICK_CIPHER = "^aes128-gcm@openssh.com"
+"""Preferred to the usual first choice, which costs several times as much for a short packet."""
+
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 AT_ONCE = 16
@@ -45,7 +48,8 @@ class _Entry:
 class Connections:
     """Connections as one account with one key, to servers whose host keys are known.
 
-    Raises OSError or ValueError, with the file that is to blame, when it cannot begin.
+    One that says nothing for ``quiet_seconds`` is asked whether it lives. Raises OSError or
+    ValueError, with the file that is to blame, when it cannot begin.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Connections:
         username: str,
         key: Path,
         known_hosts: Path,
+        quiet_seconds: float = KEEPALIVE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         for file in (key, known_hosts):
@@ -64,6 +69,7 @@ class Connections:
             raise ValueError(f"{key} and {known_hosts} cannot both be used: {error}") from error
         self._username = username
         self._known_hosts = known_hosts
+        self._quiet_seconds = quiet_seconds
         self._clock = clock
         self._entries: defaultdict[Server, _Entry] = defaultdict(_Entry)
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -109,7 +115,8 @@ class Connections:
                 config=None,
                 agent_path=None,
                 preferred_auth="publickey",
-                keepalive_interval=KEEPALIVE_SECONDS,
+                encryption_algs=QUICK_CIPHER,
+                keepalive_interval=self._quiet_seconds,
                 keepalive_count_max=KEEPALIVE_TIMES,
             )
 

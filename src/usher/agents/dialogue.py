@@ -46,9 +46,13 @@ class Dialogue(asyncssh.SSHClientSession[bytes]):
         await asyncio.shield(self._begun)
 
     async def news(self) -> None:
-        """Wait until another sight is told, or none will be any more."""
-        self._news.clear()
+        """Wait until something is told that ``look`` has not seen, or nothing will be any more."""
         await self._news.wait()
+
+    def look(self) -> Sight:
+        """The server as it was told last. There is no news from then on."""
+        self._news.clear()
+        return self._sight
 
     def sight(self) -> Sight:
         """The server as it was told last: the same object while nothing is told."""

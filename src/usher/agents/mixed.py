@@ -11,6 +11,9 @@ from usher.ports import Agent, Telling
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 2.0
+"""How long nobody looks at a server whose agent does not tell of changes."""
+
 
 class Mixed:
     """Each server has the agent that answers there: the preferred one, or else the other.
@@ -41,12 +44,12 @@ class Mixed:
         raise ConnectionError("; ".join(reasons))
 
     async def news(self, server: Server) -> None:
-        """Wait for news where its agent can tell, and for ever where it cannot."""
+        """Wait for news where its agent can tell, and for a while where it cannot."""
         agent = self._agent(server)
         if isinstance(agent, Telling):
             await agent.news(server)
         else:
-            await asyncio.Event().wait()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def sessions(self, server: Server, username: str) -> Sequence[Session]:
         """What the agent of this server tells."""

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class Usher:
         key: Path = Path("/etc/usher/id_ed25519"),
         known_hosts: Path = Path("/etc/usher/known_hosts"),
     ) -> None:
-        self._connections = Connections(username, key, known_hosts)
+        self._connections = Connections(username, key, known_hosts, SILENT_SECONDS)
         self._lines: defaultdict[Server, _Line] = defaultdict(_Line)
 
     async def run(self) -> None:
@@ -73,17 +74,19 @@ class Usher:
         if time.monotonic() - dialogue.heard_at > SILENT_SECONDS:
             dialogue.end()
             raise TimeoutError(f"{server.name} has been silent for {SILENT_SECONDS:.0f} seconds")
-        return dialogue.sight()
+        return dialogue.look()
 
     async def news(self, server: Server) -> None:
-        """Wait until the agent says something, or has gone."""
+        """Wait until the agent tells something, has gone, or has been silent for too long."""
         dialogue = self._lines[server].dialogue
         if dialogue and not dialogue.ended:
-            await dialogue.news()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENT_SECONDS):
+                    await dialogue.news()
 
     async def sessions(self, server: Server, username: str) -> Sequence[Session]:
         """Those of the user among what it has told."""
-        sight = await self.look(server)
+        sight = (await self._dialogue(server)).sight()
         return [session for session in sight.sessions or () if session.user == username]
 
     async def authorize(self, server: Server, grant: Grant) -> None:

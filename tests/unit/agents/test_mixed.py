@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fakes import FakeAgent
 
+from usher.agents import mixed
 from usher.agents.mixed import Mixed
 from usher.model import Grant, Load, Server, Session, State
 
@@ -72,3 +73,10 @@ async def test_a_farm_where_some_can_suspend_is_asked_to(desk: Desk):
     assert desk.agent.suspends
     desk.new.suspends = desk.old.suspends = False
     assert not Mixed(preferred=desk.new, fallback=desk.old).suspends
+
+
+async def test_a_server_whose_agent_tells_nothing_is_looked_at_after_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(mixed, "LOOK_SECONDS", 0.0)
+    await desk.agent.news(OLD)
