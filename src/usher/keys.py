@@ -41,7 +41,7 @@ class ServerLost(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A key pair that nobody has used: private in PEM, public as ``TYPE BASE64``."""
+    """A key pair: public as ``TYPE BASE64``; private in PEM, or empty where only a client has it."""
 
     public: str
     private: str = field(repr=False)
@@ -147,17 +147,12 @@ class Keys:
         """
         if not settings.session_autologin:
             return selection
-        if self.outstanding.count(user.name) >= MOST_KEYS:
-            log.warning("no one-time key for %s: %d still hold", user.name, MOST_KEYS)
-            return selection
-        own = read_public_key(public_key)
-        pair = None if own else self.pool.take()
-        if not own and not pair:
-            log.warning("no one-time key for %s: the pool is empty", user.name)
+        pair = self._pair(user, public_key)
+        if not pair:
             return selection
         grant = Grant(
             user.name,
-            own or (pair.public if pair else ""),
+            pair.public,
             _lifetime(selection, settings),
             client.address if settings.key_from == "client" else None,
             file=settings.authorized_keys,
@@ -166,8 +161,19 @@ class Keys:
         selection = _without(selection, welcome)
         if selection.server not in welcome:
             return selection
-        private = pair.private if pair else ""
-        return replace(selection, private_key=private, key_accepted=bool(own))
+        return replace(selection, private_key=pair.private, key_accepted=not pair.private)
+
+    def _pair(self, user: User, public_key: str) -> Pair | None:
+        """The client's own key, whose private half stays there, or else one of the pool."""
+        if self.outstanding.count(user.name) >= MOST_KEYS:
+            log.warning("no one-time key for %s: %d still hold", user.name, MOST_KEYS)
+            return None
+        if own := read_public_key(public_key):
+            return Pair(own, "")
+        pair = self.pool.take()
+        if not pair:
+            log.warning("no one-time key for %s: the pool is empty", user.name)
+        return pair
 
     async def _authorize(self, selection: Selection, grant: Grant, patience: float) -> set[Server]:
         """The servers that let the key in."""
