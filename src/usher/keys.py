@@ -41,7 +41,7 @@ class ServerLost(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A key pair: public as ``TYPE BASE64``; private in PEM, or empty where only a client has it."""
+    """A key pair: public as ``TYPE BASE64``; private in PEM, empty where only a client has it."""
 
     public: str
     private: str = field(repr=False)
