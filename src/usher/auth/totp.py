@@ -12,7 +12,9 @@ from usher.errors import AuthFailed
 from usher.model import Client, Credential, Question
 from usher.ports import Authenticator, Store
 
-PROMPT: Final = "Verification code: "
+QUESTION: Final = Question("Verification code: ")
+"""In words that x2goclient knows: it shows a dialogue for them."""
+
 NOT_ENROLLED: Final = (
     "Your account has no one-time codes yet. Ask your administrator to enroll you."
 )
@@ -40,29 +42,15 @@ class Totp:
     async def authenticate(self, credential: Credential, client: Client) -> str:
         """The name that the inner one has proved, once the code is right as well."""
         enrolled = await self._enrolments.knows(credential.username)
-        if credential.ask and (enrolled or self._required):
-            return await self._dialogue(credential, client)
         password, code = credential.password, ""
-        if enrolled and not credential.ask:
+        if credential.ask and (enrolled or self._required):
+            # Before anybody has looked at the password: nobody learns which of the two was wrong.
+            # Once only: x2goclient would answer a second time by itself, with the same code.
+            code = await credential.answer_to(QUESTION)
+        elif enrolled:
             password, code = _split(password)
         name = await self._inner.authenticate(replace(credential, password=password), client)
         return await self._spend(name, code, client)
-
-    async def _dialogue(self, credential: Credential, client: Client) -> str:
-        """Ask for the code, and once more if that will not do.
-
-        Nobody learns whether it was the password or the code.
-        """
-        code = await credential.answer_to(Question(PROMPT))
-        try:
-            name = await self._inner.authenticate(credential, client)
-        except AuthFailed as error:
-            await credential.answer_to(_again(error))
-            raise
-        try:
-            return await self._spend(name, code, client)
-        except AuthFailed as error:
-            return await self._spend(name, await credential.answer_to(_again(error)), client)
 
     async def _spend(self, name: str, code: str, client: Client) -> str:
         try:
@@ -72,10 +60,6 @@ class Totp:
                 detail = f"the password is right; to enroll: usher totp enroll {name}"
                 raise AuthFailed(NOT_ENROLLED, detail=detail) from None
         return name
-
-
-def _again(error: AuthFailed) -> Question:
-    return Question(f"{error} {PROMPT}")
 
 
 def _split(password: str) -> tuple[str, str]:
