@@ -37,6 +37,7 @@ TYPES = {
     "bool": "true or false",
     "Path": "path",
     "list[str]": "list of texts",
+    "list[Path]": "list of paths",
     "dict[str, str]": "table: name = text",
     "dict[str, list[str]]": "table: name = list of texts",
     **{port.__name__: f"table: another `[{kind}]`" for port, kind in ports.KINDS.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 
 from usher.access import Catalogue
@@ -133,10 +133,12 @@ class FakeStore:
         self._revocations: dict[str, float] = {}
         self._kept: dict[tuple[str, str], str] = {}
 
-    def secret(self, name: str) -> bytes:
-        """Made of the name and of which store it is."""
-        seed = f"{id(self)} {name}".encode()
-        return self._secrets.setdefault(name, sha256(seed).digest())
+    def secret(self, name: str, make: Callable[[], bytes] | None = None) -> bytes:
+        """Made of the name and of which store it is, unless somebody else makes it."""
+        if name not in self._secrets:
+            seed = f"{id(self)} {name}".encode()
+            self._secrets[name] = make() if make else sha256(seed).digest()
+        return self._secrets[name]
 
     async def revoke(self, username: str, since: float) -> None:
         """Remember the latest."""

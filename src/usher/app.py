@@ -10,6 +10,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
@@ -33,7 +34,10 @@ from usher.orders import Orders
 from usher.placing import Placer
 from usher.ports import Directory, ProfileSource, Worker
 from usher.sessions import Sessions
-from usher.tables import Audit, Http, Socket
+from usher.tables import Audit, Http, Socket, Ssh
+
+if TYPE_CHECKING:
+    from usher.frontends.ssh import SshServer
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +45,20 @@ RESTART_SECONDS = 1.0
 STORE_SECONDS = 2.0
 THREAD_SECONDS = 1.0
 
-LASTING = ("http", "socket", "store", "audit", "keys")
+LASTING = ("http", "socket", "ssh", "store", "audit", "keys")
 """The tables that a running daemon cannot change."""
 
 Announce = Callable[[list[str]], None]
 """Told the URLs when connections are accepted."""
 
 Listener = Callable[[Decision], None]
+
+
+class Door(Protocol):
+    """A way in for clients."""
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Serve until told to stop; then finish what has begun."""
 
 
 class Daemon:
@@ -87,15 +98,20 @@ class Daemon:
         with blamed(self._config, Socket, "path"):
             await unix.listen()
         with blamed(self._config, Http, "host"):
-            url = await http.listen()
+            urls = [await http.listen()]
+        doors: list[Door] = [http, unix]
+        if ssh := self._ssh_server():
+            with blamed(self._config, Ssh, "host"):
+                urls.append(await ssh.listen())
+            doors.append(ssh)
         self._heed_signals()
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._live())]
             background.append(tasks.create_task(self._keep_up()))
             lasting = (self._audit, self._tls, self._pool)
             background += [tasks.create_task(_keep(w)) for w in lasting if w is not None]
-            announce([url])
-            await asyncio.gather(http.run_until(self._stop), unix.run_until(self._stop))
+            announce(urls)
+            await asyncio.gather(*(door.run_until(self._stop) for door in doors))
             for task in background:
                 task.cancel()
 
@@ -178,6 +194,21 @@ class Daemon:
             admins=options.admins,
             orders=self._orders.table(),
             trust_ssh_connection=options.trust_ssh_connection,
+        )
+
+    def _ssh_server(self) -> SshServer | None:
+        options = self._parts.ssh
+        if options is None:
+            return None
+        from usher.frontends.ssh import SshServer  # slow: see there
+
+        return SshServer(
+            self.handle,
+            host=options.host,
+            port=options.port,
+            host_keys=options.host_keys,
+            authorized_keys=options.authorized_keys,
+            secret=self._parts.store.secret,
         )
 
     async def _keep_up(self) -> None:

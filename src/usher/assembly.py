@@ -53,6 +53,7 @@ class Parts:
     http: tables.Http
     authid: tables.AuthId
     socket: tables.Socket
+    ssh: tables.Ssh | None
     audit: tables.Audit
     keys: tables.Keys
 
@@ -110,6 +111,7 @@ def inspect(config: Config, store: Store | None = None) -> tuple[Parts, list[Fau
         http=made.core(tables.Http),
         authid=made.core(tables.AuthId),
         socket=made.core(tables.Socket),
+        ssh=made.core(tables.Ssh) if "ssh" in config else None,
         audit=made.core(tables.Audit),
         keys=made.core(tables.Keys),
     )

@@ -16,9 +16,10 @@ from typing import Any
 from usher import places
 from usher.config import Config, Table, core
 from usher.errors import ConfigError, Fault
+from usher.frontends.authorized import checked_folder
 from usher.frontends.tls import Certificate
 from usher.plugins import blame
-from usher.tables import Audit, Http, Socket
+from usher.tables import Audit, Http, Socket, Ssh
 
 _LISTENING: Mapping[int | None, tuple[str, str]] = {
     errno.EADDRINUSE: ("port", "{port} is taken: choose another"),
@@ -32,6 +33,8 @@ def start(config: Config) -> list[Fault]:
     """What the tables of the core ask of this machine and do not get."""
     faults = [*_strangers(config)]
     for schema, key, attempt in _ATTEMPTS:
+        if schema is Ssh and "ssh" not in config:
+            continue
         try:
             options: object = core(config, schema)
             with blamed(config, schema, key):
@@ -66,10 +69,10 @@ def _certificate(http: Http) -> None:
         Certificate(http.certificate, http.key)
 
 
-def _listen(http: Http) -> None:
+def _listen(door: Http | Ssh) -> None:
     """Take the address for a moment; if it is taken, it is one that can be."""
     passive = socket.AI_PASSIVE
-    found = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM, flags=passive)
+    found = socket.getaddrinfo(door.host, door.port, type=socket.SOCK_STREAM, flags=passive)
     for family, kind, protocol, _, address in found:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,6 +81,17 @@ def _listen(http: Http) -> None:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
+
+
+def _host_keys(options: Ssh) -> None:
+    from usher.frontends.hostkeys import read_host_keys  # slow: see there
+
+    read_host_keys(options.host_keys)
+
+
+def _authorized_keys(options: Ssh) -> None:
+    if options.authorized_keys:
+        checked_folder(options.authorized_keys)
 
 
 def _append(audit: Audit) -> None:
@@ -89,6 +103,9 @@ _ATTEMPTS: tuple[tuple[type, str, Callable[[Any], None]], ...] = (
     (Http, "certificate", _certificate),
     (Http, "host", _listen),
     (Socket, "path", lambda options: places.listenable(options.path)),
+    (Ssh, "host_keys", _host_keys),
+    (Ssh, "authorized_keys", _authorized_keys),
+    (Ssh, "host", _listen),
     (Audit, "path", _append),
 )
 """What the daemon will do with a table at its start, as far as it leaves no trace."""

@@ -216,6 +216,7 @@ _WORDS: Mapping[Any, str] = {
     float: "a number without quotes",
     bool: "true or false, without quotes",
     Path: "a path in quotes",
+    list[Path]: 'a list of paths in quotes: ["one", "two"]',
     list[str]: 'a list of texts in quotes: ["one", "two"]',
     dict[str, str]: 'texts in quotes by name: { alice = "text" }',
     dict[str, list[str]]: 'lists of texts in quotes by name: { staff = ["alice", "bob"] }',

@@ -10,7 +10,7 @@ import os
 import pwd
 from ipaddress import ip_address
 from pathlib import Path
-from stat import S_ISCHR, S_ISREG
+from stat import S_IRWXO, S_ISCHR, S_ISREG
 
 SOCKET_BYTES = 107
 """The longest path of a Unix socket that Linux takes."""
@@ -22,6 +22,13 @@ def readable(path: Path) -> None:
         raise _trouble(errno.EINVAL, path, "is no file")
     if not os.access(path, os.R_OK):
         raise _trouble(errno.EACCES, path, f"cannot be read by {_myself()}")
+
+
+def private(path: Path) -> None:
+    """It can be read, and not by everybody."""
+    readable(path)
+    if path.stat().st_mode & S_IRWXO:
+        raise _trouble(errno.EACCES, path, "is open to everybody: chmod o=")
 
 
 def appendable(path: Path) -> None:

@@ -7,7 +7,7 @@ time-out of its own: a client waits for every method here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -97,8 +97,8 @@ class Agent(Protocol):
 
 @runtime_checkable
 class Store(Protocol):
-    def secret(self, name: str) -> bytes:
-        """32 random bytes, made at the first call for a name and the same ever after."""
+    def secret(self, name: str, make: Callable[[], bytes] | None = None) -> bytes:
+        """32 random bytes, or others that are made, at the first call and the same ever after."""
 
     async def revoke(self, username: str, since: float) -> None:
         """Remember that this user's logins before ``since`` (seconds since 1970) are void."""

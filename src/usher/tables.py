@@ -63,6 +63,22 @@ class Socket:
 
 
 @dataclass(frozen=True, slots=True)
+class Ssh:
+    """The built-in SSH server, which runs when this table is there, be it empty.
+
+    host: address to listen on
+    port: port to listen on; 0 lets the system choose
+    host_keys: files of private keys; without any, one of each kind is made and kept in the store
+    authorized_keys: folder with a file of public keys for each user, named like the user
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 2222
+    host_keys: list[Path] = field(default_factory=list)
+    authorized_keys: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """The log of decisions, a line of JSON each.
 
@@ -86,6 +102,7 @@ CORE: Mapping[str, type] = {
     "http": Http,
     "authid": AuthId,
     "socket": Socket,
+    "ssh": Ssh,
     "audit": Audit,
     "keys": Keys,
 }
@@ -98,12 +115,16 @@ def faults(table: object) -> Iterator[Wrong]:
         yield from check(table)
 
 
-def _impossible(http: Http) -> Iterator[Wrong]:
-    """Values of the right type that mean nothing."""
-    if not http.host:
+def _nowhere(door: Http | Ssh) -> Iterator[Wrong]:
+    """Where nobody can listen."""
+    if not door.host:
         yield "host", "is empty: write 127.0.0.1, or 0.0.0.0 for every address"
-    if not 0 <= http.port <= 65535:
-        yield "port", f"{http.port} is no port: choose one from 0 to 65535"
+    if not 0 <= door.port <= 65535:
+        yield "port", f"{door.port} is no port: choose one from 0 to 65535"
+
+
+def _impossible(http: Http) -> Iterator[Wrong]:
+    """Proxies of the right type that mean nothing."""
     for proxy in http.trusted_proxies:
         try:
             ip_network(proxy)
@@ -135,7 +156,8 @@ def _no_pool(keys: Keys) -> Iterator[Wrong]:
 
 
 _CHECKS: Mapping[type, tuple[Callable[[Any], Iterable[Wrong]], ...]] = {
-    Http: (_impossible, _unsafe),
+    Http: (_nowhere, _impossible, _unsafe),
+    Ssh: (_nowhere,),
     AuthId: (_void,),
     Keys: (_no_pool,),
 }

@@ -31,6 +31,12 @@ def test_a_secret_is_32_bytes_and_the_same_ever_after(store: Store):
     assert store.secret("secret") == store.secret("secret")
 
 
+def test_a_secret_of_another_kind_is_made_once(store: Store):
+    made = [b"-----BEGIN", b"another"]
+    assert [store.secret("key", made.pop) for _ in range(2)] == [b"another", b"another"]
+    assert made == [b"-----BEGIN"]
+
+
 def test_every_name_has_a_secret_of_its_own(store: Store):
     assert store.secret("one") != store.secret("other")
 

@@ -55,6 +55,11 @@ FAULTS = [
     ('[socket]\npath = "file"', "2: socket.path: {}/file: is not a socket: choose another path"),
     ('[socket]\npath = "file/s"', "2: socket.path: {}/file/s: {}/file is no folder"),
     (f'[socket]\npath = "{"x" * 108}"', "2: socket.path: {}/xxx"),
+    ('[ssh]\nhost = "203.0.113.1"', "2: ssh.host: 203.0.113.1 is no address"),
+    ('[ssh]\nhost_keys = ["gone"]', "2: ssh.host_keys: {}/gone: No such file or directory"),
+    ('[ssh]\nhost_keys = ["key"]', "2: ssh.host_keys: {}/key: is open to everybody: chmod o="),
+    ('[ssh]\nauthorized_keys = "file"', "2: ssh.authorized_keys: {}/file: is no folder"),
+    ('[ssh]\nauthorized_keys = "gone"', "2: ssh.authorized_keys: {}/gone: No such file"),
     ('[audit]\npath = "folder"', "2: audit.path: {}/folder: is no file"),
     ('[audit]\npath = "file/audit.log"', "2: audit.path: {}/file/audit.log: {}/file is no folder"),
     (
@@ -87,6 +92,8 @@ def test_what_would_stop_the_start_is_told_and_nothing_is_made(folder: Path, tex
         '[http]\nhost = "localhost"',
         '[audit]\npath = "new/folder/audit.log"',
         '[audit]\npath = "file"',
+        "[ssh]\n",
+        '[ssh]\nauthorized_keys = "folder"',
         '[socket]\npath = "new/folder/s"\nadmins = ["root"]',
     ],
 )

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from secrets import token_bytes
@@ -43,14 +43,14 @@ class Sqlite:
         self._folder = path
         self._look()
 
-    def secret(self, name: str) -> bytes:
+    def secret(self, name: str, make: Callable[[], bytes] | None = None) -> bytes:
         """Read the file ``name``, or make it."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / name
         if not path.exists():
-            self._make_secret(path)
+            self._make_secret(path, make() if make else token_bytes(_SECRET_BYTES))
         secret = path.read_bytes()
-        if len(secret) != _SECRET_BYTES:
+        if not make and len(secret) != _SECRET_BYTES:
             raise OSError(f"{path} must hold {_SECRET_BYTES} bytes and holds {len(secret)}")
         return secret
 
@@ -149,10 +149,10 @@ class Sqlite:
                 except sqlite3.Error as error:
                     raise OSError(errno.EINVAL, str(error), str(path)) from error
 
-    def _make_secret(self, path: Path) -> None:
+    def _make_secret(self, path: Path, secret: bytes) -> None:
         """Whole or not at all, and one winner when two daemons start at once."""
         with NamedTemporaryFile(dir=self._folder) as draft:
-            draft.write(token_bytes(_SECRET_BYTES))
+            draft.write(secret)
             draft.flush()
             os.fsync(draft.fileno())
             with suppress(FileExistsError):

@@ -1,0 +1,74 @@
+"""Who has not logged in yet: how many may be here, and how long a failure makes them wait."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_network
+
+from usher.model import Address, Network
+
+MOST = 100
+MOST_OF_A_SOURCE = 10
+"""Connections without a login: in all, and from one place."""
+
+FREE_FAILURES = 4
+"""x2goclient gives a wrong password twice: as a password, and as the answer to a question."""
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 8.0
+FORGIVEN_SECONDS = 300.0
+MOST_REMEMBERED = 10_000
+
+Source = Address | Network
+
+
+class Strangers:
+    """Counts connections and failures by the place they come from: an address, in IPv6 a /64."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._here: Counter[Source] = Counter()
+        self._failures: dict[Source, tuple[int, float]] = {}
+
+    def admit(self, address: Address) -> bool:
+        """Is there room for one more? If so, it is taken until ``leave``."""
+        source = _source(address)
+        if self._here.total() >= MOST or self._here[source] >= MOST_OF_A_SOURCE:
+            return False
+        self._here[source] += 1
+        return True
+
+    def leave(self, address: Address) -> None:
+        """One has logged in, or has gone."""
+        source = _source(address)
+        self._here[source] -= 1
+        if not self._here[source]:
+            del self._here[source]
+
+    def failed(self, address: Address) -> None:
+        """A login failed; the oldest failures are forgotten for it when there are too many."""
+        source = _source(address)
+        failures = self._count(source) + 1
+        self._failures.pop(source, None)
+        self._failures[source] = failures, self._clock()
+        if len(self._failures) > MOST_REMEMBERED:
+            del self._failures[next(iter(self._failures))]
+
+    def pause(self, address: Address) -> float:
+        """Seconds that the next login from there has to wait."""
+        beyond = self._count(_source(address)) - FREE_FAILURES
+        if beyond <= 0:
+            return 0.0
+        return min(FIRST_PAUSE_SECONDS * 2.0 ** min(beyond - 1, 10), LONGEST_PAUSE_SECONDS)
+
+    def _count(self, source: Source) -> int:
+        failures, last = self._failures.get(source, (0, 0.0))
+        return failures if self._clock() < last + FORGIVEN_SECONDS else 0
+
+
+def _source(address: Address) -> Source:
+    if isinstance(address, IPv6Address):
+        return ip_network((int(address) >> 64 << 64, 64))
+    return address
