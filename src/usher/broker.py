@@ -121,6 +121,7 @@ class Broker:
         servers = await self._profiles.servers(profile, user)
         if request.login not in ("", user.name):  # they get a server, and nothing of their own
             return replace(await self._placer.place(profile, servers, user), sessions=())
+        await self._placer.take_over(profile, servers, user)
         patience = _Patience(SELECT_SECONDS)
         for _ in range(ATTEMPTS):
             selection = await self._placer.place(profile, servers, user, patience.half())

@@ -71,6 +71,23 @@ class Placer:
         self._tell_of_lost(board.places, user)
         return self._new(profile, board, user)
 
+    async def take_over(self, profile: Profile, servers: Collection[Server], user: User) -> None:
+        """If the profile says so, suspend the session that ``place`` would offer, if it runs.
+
+        That takes its time. Whatever comes of it, ``place`` offers what is there then.
+        """
+        policy = profile.settings.session_policy
+        if policy is not Policy.TAKEOVER or not self.agent.suspends:
+            return
+        try:
+            async with asyncio.timeout(TAKEOVER_SECONDS):
+                own = await self._look(servers, user, FRESH_SECONDS, PATIENCE_SECONDS)
+                if own and not _waits(own[0]):
+                    await self._suspend(own[0], user)
+        except (Unavailable, OSError) as error:  # TimeoutError is one
+            why = str(error) or "it takes too long"
+            log.warning("no session of %s can be taken over: %s", user.name, why)
+
     async def mine(
         self, profiles: Iterable[Profile], user: User
     ) -> Mapping[str, tuple[Session, ...]]:
@@ -109,10 +126,7 @@ class Placer:
         settings = profile.settings
         if settings.session_policy is Policy.NEW and not settings.session_limit:
             return []
-        own = await self._look(servers, user, FRESH_SECONDS, patience)
-        if own and settings.session_policy is Policy.TAKEOVER and self.agent.suspends:
-            return await self._take_over(servers, user, own)
-        return own
+        return await self._look(servers, user, FRESH_SECONDS, patience)
 
     async def _look(
         self, servers: Collection[Server], user: User, max_age: float, patience: float
@@ -175,24 +189,14 @@ class Placer:
         taken_over = policy is Policy.TAKEOVER and self.agent.suspends and _waits(best)
         return taken_over or policy is Policy.RESUME
 
-    async def _take_over(
-        self, servers: Collection[Server], user: User, own: list[Resumable]
-    ) -> list[Resumable]:
-        """Suspend the best one if it runs, and see that it is done; else the user may choose."""
-        best = own[0]
-        if _waits(best):
-            return own
-        try:
-            async with asyncio.timeout(TAKEOVER_SECONDS):
-                await self.agent.suspend(best.server, best.session)
-                while True:
-                    now = await self._look([best.server], user, 0.0, PATIENCE_SECONDS)
-                    if suspended := [own for own in now if _same(own, best) and _waits(own)]:
-                        return suspended
-                    await asyncio.sleep(LOOK_SECONDS)
-        except (Unavailable, OSError) as error:  # TimeoutError is one
-            log.warning("%s of %s cannot be taken over: %s", best.session.id, user.name, error)
-            return own
+    async def _suspend(self, own: Resumable, user: User) -> None:
+        """Have a session suspended, and see that it is done."""
+        await self.agent.suspend(own.server, own.session)
+        while True:
+            now = await self._look([own.server], user, 0.0, PATIENCE_SECONDS)
+            if any(known.session.id == own.session.id and _waits(known) for known in now):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def _tellable(own: Iterable[Resumable]) -> Iterator[Resumable]:
@@ -203,10 +207,6 @@ def _tellable(own: Iterable[Resumable]) -> Iterator[Resumable]:
         if not any(name in other or other in name for other in told):
             told.append(name)
             yield resumable
-
-
-def _same(one: Resumable, other: Resumable) -> bool:
-    return one.session.id == other.session.id
 
 
 def _waits(own: Resumable) -> bool:

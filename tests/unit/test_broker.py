@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -267,6 +268,17 @@ async def test_nobody_waits_long_for_servers_that_say_nothing(office: Office, mo
     office.agent.slow = {"ts2"}
     reply = await office.ask(Task.SELECT, profile_id="desktop")
     assert isinstance(reply.unavailable, NoServer)
+
+
+async def test_a_takeover_takes_none_of_the_time_for_a_key(office: Office, monkeypatch):
+    async def take_over(*_: object) -> None:
+        await asyncio.sleep(0.2)
+
+    monkeypatch.setattr(broker, "SELECT_SECONDS", 0.1)
+    monkeypatch.setattr(Placer, "take_over", take_over)
+    office.autologin()
+    reply = await office.ask(Task.SELECT, profile_id="desktop")
+    assert reply.selection and reply.selection.private_key == "PRIVATE"
 
 
 async def test_when_every_server_is_lost_there_is_none(office: Office):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -208,6 +209,14 @@ async def test_the_pool_is_filled_by_a_child_and_no_further_than_its_size(tmp_pa
     file.chmod(0o600)
     public = subprocess.run(["ssh-keygen", "-yf", file], capture_output=True, text=True, check=True)
     assert public.stdout.split()[:2] == pair.public.split()
+
+
+@pytest.mark.parametrize("lost", ["BrokenPipeError", "ConnectionResetError"])
+def test_the_maker_of_keys_ends_without_a_word_when_nobody_reads_any_more(lost: str):
+    loses = f"def make(): raise {lost}"  # which one, depends on what it was doing
+    script = f"from usher.helpers import keypairs as k\n{loses}\nk.make = make\nexit(k.main())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 async def test_a_full_pool_leaves_no_pipe_behind(monkeypatch):

@@ -35,7 +35,7 @@ def main() -> int:
             lines = [b64encode(part) + b"\n" for part in make()]
             sys.stdout.buffer.write(b"".join(lines))
             sys.stdout.buffer.flush()
-    except BrokenPipeError:
+    except ConnectionError:  # the pipe may be a socket
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
