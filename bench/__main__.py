@@ -15,7 +15,7 @@ from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
-from bench import farm, old_broker, sites
+from bench import farm, old_broker, sites, sshd
 from bench.load import Subject, compare, latencies, paced_connections, percentile, saturate
 from bench.processes import Running, constant, usher
 
@@ -144,6 +144,13 @@ def cgi(folder: Path) -> None:
             print(f"  {name:32}{statistics.median(taken):12.1f}")
 
 
+def usher_ssh(folder: Path) -> None:
+    """A request through ``usher-ssh``, alone and behind sshd."""
+    with _site(folder / "ssh", 3, sites.small()):
+        sshd.alone(folder / "ssh" / "usher.sock")
+        sshd.through_sshd(folder / "ssh" / "usher.sock", folder)
+
+
 def soak(folder: Path) -> None:
     """2,000 TLS connections a minute for ten minutes; the memory at each."""
     with _site(folder / "soak", 3, sites.small(tls=True)) as server:
@@ -174,7 +181,7 @@ def _milliseconds(words: list[str], form: bytes, env: dict[str, str]) -> float:
 
 MEASUREMENTS: Mapping[str, Callable[[Path], None]] = {
     made.__name__: made
-    for made in (listing, tls, access, start, reload, cgi, soak)
+    for made in (listing, tls, access, start, reload, cgi, usher_ssh, soak)
     + (farm.select, farm.dead, farm.storm, farm.memory, farm.idle)
 }
 
