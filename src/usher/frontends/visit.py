@@ -70,10 +70,10 @@ class Visit(asyncssh.SSHServer):
         self._house.visits.discard(self)
 
     async def leave(self) -> None:
-        """Close the connection, once what was asked is answered."""
+        """End the connection, once what was asked is answered."""
         self._leaving = True
         if not self._commands:
-            self._conn.close()
+            self._conn.abort()
         await self._conn.wait_closed()
 
     def auth_completed(self) -> None:
@@ -96,7 +96,8 @@ class Visit(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Is it one of the keys in the user's file?"""
-        self._attempt()
+        if self._too_many():
+            return False
         try:
             fits = await asyncio.to_thread(self._fits, username, key)
         except OSError as error:
@@ -134,7 +135,7 @@ class Visit(asyncssh.SSHServer):
     def _command_over(self) -> None:
         self._commands -= 1
         if self._leaving and not self._commands:
-            self._conn.close()
+            self._conn.abort()
 
     async def _answer(self, line: str) -> Output:
         try:
@@ -153,7 +154,8 @@ class Visit(asyncssh.SSHServer):
     async def _prove(self, username: str, password: str, ask: Ask | None = None) -> bool:
         """Let the broker decide, after the pause that earlier failures have earned."""
         assert self._client  # noqa: S101 - who has no address has been sent away
-        self._attempt()
+        if self._too_many():
+            return False
         credential = Credential(username, password, ask=ask)
         await asyncio.sleep(self._house.strangers.pause(self._client.address))
         try:
@@ -184,11 +186,15 @@ class Visit(asyncssh.SSHServer):
             return False
         return options is not None
 
-    def _attempt(self) -> None:
+    def _too_many(self) -> bool:
+        """Count an attempt. Who may not try again is left without a word of SSH.
+
+        At one, x2goclient would show nothing and lock its window.
+        """
         self._attempts += 1
         if self._attempts > MOST_ATTEMPTS:
-            code = asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE
-            raise asyncssh.DisconnectError(code, "Too many attempts to log in.")
+            self._conn.abort()
+        return self._attempts > MOST_ATTEMPTS
 
     def _forget_login(self) -> None:
         if self._login:

@@ -183,7 +183,7 @@ async def test_a_connection_may_not_guess_for_ever(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("usher.frontends.strangers.LONGEST_PAUSE_SECONDS", 0.0)
     guesser = Guesser()
     async with serving(refusing) as server:
-        with pytest.raises(asyncssh.DisconnectError, match="Too many attempts"):
+        with pytest.raises(asyncssh.ConnectionLost):
             await server.login(password=None, client_factory=lambda: guesser)
     assert guesser.guesses == MOST_ATTEMPTS + 1
 
