@@ -128,6 +128,19 @@ def account(folder: Path) -> Iterator[Account]:
 
 
 @contextmanager
+def another_name(account: Account) -> Iterator[str]:
+    """A second name for this account, as directories have them that do not care for capitals."""
+    uid = subprocess.run(["id", "-u", account.name], capture_output=True, text=True, check=True)
+    name = f"{account.name}-too"
+    words = ["useradd", "--non-unique", "--uid", uid.stdout.strip(), "--no-create-home", name]
+    subprocess.run(words, check=True)
+    try:
+        yield name
+    finally:
+        subprocess.run(["userdel", "--force", name], check=True)
+
+
+@contextmanager
 def sshd(folder: Path, account: Account, *settings: str) -> Iterator[int]:
     """An SSH server with keys of its own that lets this account in, and nobody else; its port.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from daemon import Daemon
 from e2e import sshdoor
+from e2e.machine import Account, another_name
 from e2e.sshdoor import Door
 
 NEEDS = sshdoor.NEEDS
@@ -33,6 +34,12 @@ def test_a_bare_command_is_answered_for_the_account(entrance: Door, named: bool)
     assert said.returncode == 0
     assert said.stdout.startswith("AUTHID:")
     assert "\nAccess granted\nSTART_USER_SESSIONS\n" in said.stdout
+
+
+def test_whoever_is_known_by_two_names_may_say_either(entrance: Door, account: Account) -> None:
+    with another_name(account) as name:
+        said = entrance.ssh(f"{entrance.command} --user {name} --task listsessions")
+    assert f"\nuser={account.name}\n" in said.stdout
 
 
 def test_a_wrapped_command_is_answered_between_its_marks(entrance: Door) -> None:

@@ -24,6 +24,7 @@ from usher.frontends.boundary import Handler, answer, incident
 from usher.model import Client, client_at
 from usher.wire import json, plain
 from usher.wire.answer import Answer, Wire
+from usher.wire.form import read_form
 from usher.wire.ssh import Ssh
 
 log = logging.getLogger(__name__)
@@ -144,15 +145,10 @@ class UnixSocket:
     async def _ssh(self, uid: int, words: list[str], body: bytes) -> Answer:
         """A form of somebody whom the host's own SSH server has let in, as this account."""
         client = _client(words if words and self._trust_ssh_connection else [HERE])
-        return await answer(self._handle, Ssh(await self._name(uid)), body, client)
-
-    async def _name(self, uid: int) -> str:
-        """What the system calls this account, which may be slow to ask."""
-        try:
-            async with asyncio.timeout(self._patience):
-                return (await asyncio.to_thread(pwd.getpwuid, uid)).pw_name
-        except KeyError:
-            raise AuthFailed("This account has no name.", detail=f"ssh from uid {uid}") from None
+        typed = read_form(body).get("user", "").strip()
+        async with asyncio.timeout(self._patience):
+            wire = await asyncio.to_thread(_wire_of, uid, typed)
+        return await answer(self._handle, wire, body, client)
 
     async def _cgi(self, uid: int, words: list[str], body: bytes) -> Answer:
         """A form that a web server has received; it authenticates like any other."""
@@ -209,6 +205,25 @@ def _peer(writer: asyncio.StreamWriter) -> int:
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, uid, _ = struct.unpack("3i", raw)
     return int(uid)
+
+
+def _wire_of(uid: int, typed: str) -> Ssh:
+    """Ask the system, which may take long, who this is, and if the name typed is theirs as well.
+
+    Some name services find alice for Alice, too.
+    """
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise AuthFailed("This account has no name.", detail=f"ssh from uid {uid}") from None
+    return Ssh(name, (typed,) if typed not in ("", name) and _is(typed, uid) else ())
+
+
+def _is(name: str, uid: int) -> bool:
+    try:
+        return pwd.getpwnam(name).pw_uid == uid
+    except KeyError:
+        return False
 
 
 def _uids(names: Iterable[str]) -> Iterable[int]:
