@@ -15,9 +15,9 @@ from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
-from bench import farm, old_broker, sites, sshd
+from bench import built_in, farm, old_broker, sites, sshd
 from bench.load import Subject, compare, latencies, paced_connections, percentile, saturate
-from bench.processes import Running, constant, usher
+from bench.processes import Running, constant, free_port, usher
 
 LIST = {"task": "listsessions"}
 CONSTANT = "constant answer, same stack"
@@ -151,6 +151,14 @@ def usher_ssh(folder: Path) -> None:
         sshd.through_sshd(folder / "ssh" / "usher.sock", folder)
 
 
+def ssh_server(folder: Path) -> None:
+    """The built-in SSH server: a login, and further commands on an open connection."""
+    port = free_port()
+    with _site(folder / "ssh", 3, sites.small() + built_in.config(folder, port)):
+        built_in.logins(folder, port)
+        built_in.tasks(folder, port)
+
+
 def soak(folder: Path) -> None:
     """2,000 TLS connections a minute for ten minutes; the memory at each."""
     with _site(folder / "soak", 3, sites.small(tls=True)) as server:
@@ -181,7 +189,7 @@ def _milliseconds(words: list[str], form: bytes, env: dict[str, str]) -> float:
 
 MEASUREMENTS: Mapping[str, Callable[[Path], None]] = {
     made.__name__: made
-    for made in (listing, tls, access, start, reload, cgi, usher_ssh, soak)
+    for made in (listing, tls, access, start, reload, cgi, usher_ssh, ssh_server, soak)
     + (farm.select, farm.dead, farm.storm, farm.memory, farm.idle)
 }
 

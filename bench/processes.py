@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -58,6 +59,13 @@ def started(*command: str, env: Mapping[str, str] | None = None) -> Iterator[Run
     finally:
         process.terminate()
         process.communicate()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on, for servers that cannot choose one themselves."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 STATE = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 import usher.ssh
+from bench.processes import free_port
 
 SSHD = "/usr/sbin/sshd"
 ROUNDS = 31
@@ -41,24 +41,33 @@ def alone(path: Path) -> None:
     bare = ["/usr/bin/python3", "-IS", str(nothing)]
     ask = [usher.ssh.__file__, "--task", "listsessions"]
     env = {**os.environ, "USHER_SOCKET": str(path)}
-    _compare("A process", {"python3 -IS, nothing to do": bare, "usher-ssh, list": ask}, env)
+    compare("A process", {"python3 -IS, nothing to do": bare, "usher-ssh, list": ask}, env)
 
 
 def through_sshd(path: Path, folder: Path) -> None:
     """A whole login by ssh and one command in x2goclient's wrapper."""
-    if not (Path(SSHD).exists() and shutil.which("ssh")):
-        print("\nThrough sshd: not measured, apt-get install openssh-server openssh-client")
+    if not installed():
         return
     ask = f"{usher.ssh.__file__} --user {getpass.getuser()} --task listsessions"
-    with _sshd(folder, path) as ssh:
+    make_key(folder)
+    with running(folder, path) as port:
+        ssh = client(folder, port)
         subjects = {
             "sshd, /bin/true": [*ssh, WRAPPED.format("/bin/true")],
             "sshd, usher-ssh, list": [*ssh, WRAPPED.format(ask)],
         }
-        _compare("A login by ssh and a command", subjects)
+        compare("A login by ssh and a command", subjects)
 
 
-def _compare(
+def installed() -> bool:
+    """Whether there is an sshd to measure; says so if not."""
+    found = Path(SSHD).exists() and shutil.which("ssh") is not None
+    if not found:
+        print("\nThrough sshd: not measured, apt-get install openssh-server openssh-client")
+    return found
+
+
+def compare(
     title: str, subjects: Mapping[str, list[str]], env: Mapping[str, str] | None = None
 ) -> None:
     """Run the subjects in turn; print the median of each, and beside the first one."""
@@ -82,29 +91,37 @@ def _milliseconds(words: list[str], env: Mapping[str, str] | None) -> float:
     return (perf_counter() - begin) * 1000
 
 
+def make_key(folder: Path) -> Path:
+    """The one key of the measurement: of the host, and of who logs in."""
+    key = folder / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    return key
+
+
+def client(folder: Path, port: int) -> list[str]:
+    """The beginning of a command that is to be run at this port."""
+    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+    options += ["KexAlgorithms=curve25519-sha256"]
+    words = ["ssh", "-F", "none", "-i", str(folder / "key"), "-p", str(port)]
+    return [*words, *(word for option in options for word in ("-o", option)), "127.0.0.1"]
+
+
 @contextmanager
-def _sshd(folder: Path, path: Path) -> Iterator[list[str]]:
-    """An SSH server that lets in who runs it; the beginning of a command to be run there.
+def running(folder: Path, path: Path) -> Iterator[int]:
+    """An SSH server that lets in who runs it; its port.
 
     The login has an empty home: whatever else a profile starts there would hide what we take.
     """
-    key = folder / "key"
     (folder / "empty").mkdir()
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     config = folder / "sshd_config"
     config.write_text(CONFIG.format(port=port, folder=folder, socket=path))
     Path("/run/sshd").mkdir(exist_ok=True)
-    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
-    words = ["ssh", "-F", "none", "-i", str(key), "-p", str(port)]
-    words += [word for option in options for word in ("-o", option)]
     with subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=-1, text=True) as server:
         try:
             assert server.stderr
             if not any("listening on" in line for line in server.stderr):
                 raise SystemExit("sshd did not start")
-            yield [*words, "127.0.0.1"]
+            yield port
         finally:
             server.terminate()
