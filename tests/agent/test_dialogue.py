@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 from agentbox import ALICE, HOST, POSTGRESQL, SQLITE, Dialogue, Sandbox
@@ -26,11 +28,36 @@ def test_it_greets_reports_load_and_lists_the_sessions(sandbox: Sandbox, start: 
         "why": "",
     }
     load = broker.event("load")
-    assert set(load) == {"event", "load", "cores", "memory_mb", "available_mb"}
+    assert set(load) == {"event", "load", "cores", "mhz", "memory_mb", "available_mb"}
     assert len(load["load"]) == 3
     assert 0 < load["available_mb"] < load["memory_mb"]
     assert load["cores"] >= 1
     assert broker.event("sessions") == {"event": "sessions", "sessions": [ALICE]}
+
+
+@pytest.mark.parametrize(
+    ("frequency", "cpuinfo", "mhz"),
+    [
+        ("3600000\n", "cpu MHz\t\t: 800.1\n", 3600),
+        (None, "processor\t: 0\ncpu MHz\t\t: 800.128\ncpu MHz\t\t: 2596.1\n", 2596),
+        ("<unknown>\n", "cpu MHz\t\t: 800.128\n", 800),
+        (None, "processor\t: 0\nBogoMIPS\t: 108.00\n", 0),
+        (None, None, 0),
+    ],
+)
+def test_the_clock_is_what_the_system_tells_of_its_best(
+    agent: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    frequency: str | None,
+    cpuinfo: str | None,
+    mhz: int,
+) -> None:
+    for name, text in (("FREQUENCY", frequency), ("CPUINFO", cpuinfo)):
+        monkeypatch.setattr(agent, name, str(tmp_path / name))
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    assert agent.clock() == mhz
 
 
 def test_the_greeting_comes_first(start: Start) -> None:

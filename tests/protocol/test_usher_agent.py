@@ -66,6 +66,7 @@ async def test_load_and_sessions_are_known_without_asking(tmp_path: Path, sandbo
         assert sight.load.sessions == 1
         assert sight.load.per_core >= 0
         assert 0 < sight.load.free_memory < 1
+        assert sight.load.factor > 0
         (session,) = await agent.sessions(host.server, "alice")
         assert await agent.sessions(host.server, "bob") == []
     assert (session.id, session.state) == ("alice-50-1795414336_stRxterm_dp24", State.RUNNING)

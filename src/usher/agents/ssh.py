@@ -16,6 +16,7 @@ import asyncssh
 from usher.agents.connections import Connections
 from usher.agents.lent import Lent
 from usher.agents.listing import checked_user, read_sessions
+from usher.agents.loadfactor import load_factor
 from usher.errors import Unavailable
 from usher.model import Grant, Load, Server, Session, Sight
 from usher.ports import Store
@@ -190,5 +191,5 @@ def read_load(lines: Sequence[str]) -> Load:
         memory = int(said["memAvail"]) or int(said["myMemAvail"])
     except KeyError as error:
         raise ValueError(f"checkload does not say {error}: {lines!r}") from error
-    factor = int(memory / 1000 * cores * mhz * 100 / max(load, 1))
+    factor = load_factor(memory, cores, mhz, load)
     return Load(per_core=max(load - 1, 0) / 100 / max(cores, 1), factor=factor)

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from usher.agents.listing import checked_id, checked_user
+from usher.agents.loadfactor import load_factor
 from usher.model import Load, Session, State
 
 PROTOCOL = 1
@@ -33,6 +34,7 @@ class Told(msgspec.Struct, tag_field="event", tag="load"):
     cores: Annotated[int, msgspec.Meta(ge=1)]
     memory_mb: Annotated[int, msgspec.Meta(ge=1)]
     available_mb: Annotated[int, msgspec.Meta(ge=0)]
+    mhz: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Row(msgspec.Struct):
@@ -84,7 +86,8 @@ def read(line: bytes) -> Event | Answer:
 def load_of(told: Told, sessions: int) -> Load:
     """The load, with the number of sessions that are told beside it."""
     free = min(told.available_mb / told.memory_mb, 1.0)
-    return Load(sessions, told.load[0] / told.cores, free)
+    factor = load_factor(told.available_mb, told.cores, told.mhz, sum(told.load) * 100 / 3 + 1)
+    return Load(sessions, told.load[0] / told.cores, free, factor)
 
 
 def sessions_of(listed: Listed, server: str) -> tuple[Session, ...]:

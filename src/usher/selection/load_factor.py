@@ -11,7 +11,7 @@ from usher.model import Candidate, Server, User
 class LoadFactor:
     """The lowest (sessions + 1) / load factor; of equals the first by name.
 
-    A server whose agent tells no load factor comes last.
+    A server of which none is known comes last.
     """
 
     def select(self, candidates: Sequence[Candidate], user: User) -> Server:
