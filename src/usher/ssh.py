@@ -176,7 +176,7 @@ def main() -> int:
         _write(2, f"{error}\n".encode())
     except (OSError, ValueError) as error:
         sentence = f"The broker does not answer ({path}: {error}); please try again later.\n"
-        _write(2, sentence.encode())
+        _write(2, sentence.encode("utf-8", "backslashreplace"))
     return 1
 
 

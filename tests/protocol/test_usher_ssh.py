@@ -54,7 +54,11 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def daemon(folder: Path) -> Iterator[Daemon]:
-    with running(folder, profiles=PROFILES) as daemon:
+    with running(
+        folder,
+        profiles=PROFILES,
+        authenticator={"type": "static", "users": {ME: "secret", "alice": "wonder"}},
+    ) as daemon:
         yield daemon
 
 
@@ -139,6 +143,32 @@ def test_a_profile_is_selected_by_all_names_that_clients_have_for_it(command: Co
         said = command.run("--task", "selectsession", option, "daemons")
         assert "SERVER:no-server-available-please-try-later.invalid:22\n" in said.out
         assert said.status == 0
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"task": "listsessions"},
+        {"task": "selectsession", "sid": "desktop"},
+        {"task": "selectsession", "sid": "desktop", "login": "bob"},
+        {"task": "selectsession", "sid": "no such"},
+        {"task": "setpass", "newpass": "new"},
+        {"task": "clientevent", "sid": "a-51", "event": "FINISHED"},
+        {"task": "unheard-of"},
+    ],
+)
+def test_the_answer_is_the_one_that_http_has(
+    command: Command, daemon: Daemon, form: dict[str, str]
+):
+    words = [word for name, value in form.items() for word in (f"--{name}", value)]
+    by_http = daemon.post(user=ME, password="secret", **form).text
+    assert _without_authid(command.run(*words).out) == _without_authid(by_http)
+
+
+def _without_authid(answer: str) -> str:
+    authid, _, rest = answer.partition("\n")
+    assert authid.startswith("AUTHID:")
+    return rest
 
 
 def test_a_test_of_the_connection_is_answered_so_that_the_client_lives(command: Command):

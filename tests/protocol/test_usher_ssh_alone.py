@@ -48,6 +48,13 @@ def test_a_daemon_that_starts_in_the_meantime_is_waited_for(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("path", "said"), [("x" * 200, "path too long"), ("/etc/hosts", "refused"), ("\udcff", "udcff")]
+)
+def test_a_socket_that_cannot_be_is_told_of_in_a_sentence(tmp_path: Path, path: str, said: str):
+    assert said in installed(tmp_path, Path(path)).run("--task", "testcon").refused()
+
+
+@pytest.mark.parametrize(
     ("answers", "out"),
     [
         ([b"", b"200 3 text/plain\nyes"], "yes"),
