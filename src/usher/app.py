@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import uvloop
 
 from usher import checks
+from usher.accounts import AccountMaps
 from usher.assembly import Parts, assemble
 from usher.audit import AuditLog, Decision
 from usher.authid import AuthIds
@@ -73,6 +74,7 @@ class Daemon:
         self._farm = Farm()
         self._pool = Pool(self._parts.keys.pool)
         self._outstanding = Outstanding()
+        self._accounts = AccountMaps()
         self._revoked: dict[str, float] = {}
         with blamed(config, Audit, "path"):
             self._audit = AuditLog(self._parts.audit.path) if self._parts.audit.path else None
@@ -160,6 +162,7 @@ class Daemon:
             profiles=parts.profiles,
             placer=self._placer,
             keys=Keys(parts.agent, self._farm, self._pool, self._outstanding),
+            accounts=self._accounts,
             authids=AuthIds(
                 parts.store.secret("secret"),
                 lifetime=parts.authid.lifetime,

@@ -5,18 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from usher import audit
+from usher.accounts import AccountMaps
 from usher.authid import AuthIds, Doubt
 from usher.errors import NoSuchProfile, Unavailable
 from usher.keys import Keys, ServerLost
-from usher.model import Credential, Login, Profile, Reply, Request, Selection, Task, User, Vouched
+from usher.model import (
+    Credential,
+    Login,
+    Profile,
+    Reply,
+    Request,
+    Selection,
+    Session,
+    Task,
+    User,
+    Vouched,
+)
 from usher.placing import Placer
 from usher.ports import Authenticator, Directory, ProfileSource
+from usher.settings import Policy
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +57,7 @@ class Broker:
         placer: Placer,
         keys: Keys,
         authids: AuthIds,
+        accounts: AccountMaps,
         listener: audit.Listener | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -53,6 +67,7 @@ class Broker:
         self._placer = placer
         self._keys = keys
         self._authids = authids
+        self._accounts = accounts
         self._listener = listener
         self._clock = clock
 
@@ -89,7 +104,7 @@ class Broker:
                 catalogue = await self._profiles.profiles(user)
                 profiles = catalogue.visible(user, request.client)
                 self._keys.foresee(profiles)
-                sessions = await self._placer.mine(profiles, user)
+                sessions = await self._sessions(profiles, user)
                 return reply(profiles=profiles, sessions=sessions)
             case Task.SELECT:
                 return reply(selection=await self._select(request, user))
@@ -119,23 +134,44 @@ class Broker:
     async def _select(self, request: Request, user: User) -> Selection:
         profile = await self._profile(request, user)
         servers = await self._profiles.servers(profile, user)
-        if request.login not in ("", user.name):  # they get a server, and nothing of their own
-            return replace(await self._placer.place(profile, servers, user), sessions=())
-        await self._placer.take_over(profile, servers, user)
+        owner = await self._owner(profile, request.login, user)
+        if owner is None:
+            return await self._placer.place(_with_nothing(profile), servers, user)
+        await self._placer.take_over(profile, servers, owner)
         patience = _Patience(SELECT_SECONDS)
         for _ in range(ATTEMPTS):
-            selection = await self._placer.place(profile, servers, user, patience.half())
+            selection = await self._placer.place(profile, servers, owner, patience.half())
             with suppress(ServerLost):
                 return await self._keys.hand_out(
                     selection,
                     profile.settings,
-                    user,
+                    owner,
                     request.client,
                     request.public_key,
                     patience=patience.half(),
                 )
         log.warning("no one-time key for %s: %d servers were lost in turn", user.name, ATTEMPTS)
-        return await self._placer.place(profile, servers, user, patience.half())
+        return await self._placer.place(profile, servers, owner, patience.half())
+
+    async def _owner(self, profile: Profile, login: str, user: User) -> User | None:
+        """Whose sessions and keys it is about: those of the name that was proved, or is mapped."""
+        if login in ("", user.name):
+            return user
+        path = profile.settings.login_map
+        mapped = await self._accounts.of(user.name, path) if path else ()
+        return replace(user, name=login) if login in mapped else None
+
+    async def _sessions(
+        self, profiles: Sequence[Profile], user: User
+    ) -> Mapping[str, tuple[Session, ...]]:
+        """The user's sessions by profile, under whatever name they have on its servers."""
+        sessions = await self._placer.mine(profiles, user)
+        for path in {profile.settings.login_map for profile in profiles} - {""}:
+            mapped = [profile for profile in profiles if profile.settings.login_map == path]
+            for account in await self._accounts.of(user.name, path) - {user.name}:
+                found = await self._placer.mine(mapped, replace(user, name=account))
+                sessions = {**sessions, **{n: sessions.get(n, ()) + s for n, s in found.items()}}
+        return sessions
 
     async def _profile(self, request: Request, user: User) -> Profile:
         """The profile asked for, looked up among those this user may see."""
@@ -144,6 +180,12 @@ class Broker:
         if profile is None:
             raise NoSuchProfile(detail=f"{request.profile_id!r} is unknown or hidden")
         return profile
+
+
+def _with_nothing(profile: Profile) -> Profile:
+    """The profile for somebody who gets a server, and none of the user's sessions is touched."""
+    settings = replace(profile.settings, session_policy=Policy.NEW, session_limit=0)
+    return replace(profile, settings=settings)
 
 
 class _Patience:

@@ -66,6 +66,12 @@ def _keys_file(text: str) -> str:
     return text
 
 
+def _login_map(text: str) -> str:
+    if not text.startswith("/") or not text.isprintable():
+        raise ValueError(f"{text!r} is no whole path: begin with /")
+    return text
+
+
 def _weights(text: str) -> Mapping[str, float]:
     return _by_server(text, r"[0-9]{1,4}(?:\.[0-9]{1,3})?", float, "ts1:2, ts2:0.5", 0.001)
 
@@ -87,9 +93,7 @@ def _by_server(
 
 
 _find_marks = re.compile("%.").findall
-_is_keys_file = re.compile(
-    r"(?:/|%h/)(?:%[huUG%]|[A-Za-z0-9_.,@/+-])*[A-Za-z0-9_]", re.ASCII
-).fullmatch
+_is_keys_file = re.compile(r"(?:%h)?/(?:%[huUG%]|[A-Za-z0-9_.,@/+-])+(?<!/)", re.ASCII).fullmatch
 
 
 def _setting(default: Any, read: Callable[[str], Any], about: str) -> Any:
@@ -117,6 +121,12 @@ class Settings:
         False, _truth, "show how many sessions run and are suspended; hides profiles without any"
     )
 
+    login_map: str = _setting(
+        "",
+        _login_map,
+        "a file of lines `broker-user = server-user`: accounts on the servers that are the user's, "
+        "though they are called otherwise",
+    )
     session_autologin: bool = _setting(
         False, _truth, "log in to the server with a one-time key, without the password"
     )

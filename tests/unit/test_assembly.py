@@ -109,3 +109,13 @@ def test_an_agent_that_cannot_suspend_takes_nothing_over(folder):
     (told,) = faults_of(folder, profiles)
     assert told.startswith("profiles.conf:3: broker-session-policy: warning: this agent cannot")
     assert not faults_of(folder, profiles.replace("takeover", "choose"))
+
+
+def test_a_bad_line_in_a_map_of_accounts_is_told_with_its_file(folder):
+    (folder / "users").write_text("")
+    (folder / "accounts").write_text("alice = a.smith\nbob\n")
+    profiles = f"[a]\nhost = ts1\nbroker-login-map = {folder}/accounts\n"
+    (told,) = faults_of(folder, profiles)
+    assert told == "accounts:2: 'bob': cannot be read: write broker-user = server-user"
+    (folder / "accounts").unlink()
+    assert "accounts:1: file: cannot be read" in faults_of(folder, profiles)[0]

@@ -47,11 +47,22 @@ def test_only_what_always_was_true_is_true(text: str):
         ("broker-weights", ":2", "write ts1:2"),
         ("broker-caps", "ts1:1.5", "write ts1:40"),
         ("broker-caps", "ts1:x, ts2:1", "'ts1:x' is not a server and a number"),
+        ("broker-login-map", "accounts", "begin with /"),
+        ("broker-authorized-keys", ".x2go/authorized_keys", "begin with / or %h"),
+        ("broker-authorized-keys", "%h/%u/%u", "write each of %h %u %U %G once"),
+        ("broker-authorized-keys", "/keys/%x", "write each of %h %u %U %G once"),
+        ("broker-authorized-keys", "/keys/$(id)", "begin with / or %h"),
+        ("broker-authorized-keys", "%h/keys/", "begin with / or %h"),
     ],
 )
 def test_what_cannot_be_read_says_what_would_be_right(key: str, text: str, hint: str):
     with pytest.raises(ValueError, match=hint):
         settings.read(key, text)
+
+
+@pytest.mark.parametrize("file", ["%h/.x2go/authorized_keys", "/etc/keys/%u", "/k/%U/%G/%%%%x"])
+def test_a_file_for_keys_is_named_in_the_words_of_the_existing_agent(file: str):
+    assert said(authorized_keys=file).authorized_keys == file
 
 
 def test_every_key_says_what_it_is_about():

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from usher.access import Catalogue
+from usher.accounts import read_map
 from usher.errors import Fault
 from usher.model import Option, Profile, Server, User
 from usher.profiles.loading import Loaded, Loader, lines_with
@@ -55,6 +56,7 @@ class _Reading:
     loaded: Loaded
     catalogue: Catalogue
     servers: frozenset[Server]
+    faults: tuple[Fault, ...] = ()
 
 
 class IniFile:
@@ -89,8 +91,8 @@ class IniFile:
         return self._reading.servers
 
     def faults(self) -> Sequence[Fault]:
-        """Of the file as last read; the fatal ones say that it could not be taken at all."""
-        return self._refused or self._reading.loaded.faults
+        """Of the file as last read, and of those it names; a fatal one: it could not be taken."""
+        return self._refused or self._reading.faults
 
     def places(self, key: str, value: Option) -> Sequence[tuple[Path, int]]:
         """Where the file says so, as it is now; nowhere when it cannot be read."""
@@ -148,7 +150,9 @@ class IniFile:
         if loaded.profiles != catalogue.profiles:
             catalogue = Catalogue(loaded.profiles, catalogue.names)
         servers = frozenset(server for p in loaded.profiles for server in p.servers)
-        return _Reading(loaded, catalogue, servers)
+        maps = {p.settings.login_map for p in loaded.profiles} - {""}
+        faults = [fault for path in sorted(maps) for fault in read_map(path).faults]
+        return _Reading(loaded, catalogue, servers, (*loaded.faults, *faults))
 
     def _take(self, reading: _Reading) -> None:
         if not reading.loaded.whole:
