@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 from hmac import compare_digest
+from math import inf
 from secrets import token_bytes
 
 from usher.model import AuthId, Client, Login
@@ -87,11 +88,17 @@ class AuthIds:
             doubt = Doubt.SOMEBODY_ELSE
         elif self._bind_address and place not in (_ANYWHERE, self._place(client)):
             doubt = Doubt.ELSEWHERE
-        elif self._revoked.get(name, 0.0) >= since:
-            doubt = Doubt.REVOKED
-        elif self._clock() >= min(expires, since + self._lifetime):
-            doubt = Doubt.EXPIRED
+        else:
+            doubt = self.ended(name, since, expires)
         return Claim(name, since, doubt)
+
+    def ended(self, name: str, since: float, expires: float = inf) -> Doubt | None:
+        """Why a login of that time counts no more."""
+        if self._revoked.get(name, 0.0) >= since:
+            return Doubt.REVOKED
+        if self._clock() >= min(expires, since + self._lifetime):
+            return Doubt.EXPIRED
+        return None
 
     def _unseal(self, token: str) -> bytes:
         """The content of an authentic token, else nothing."""

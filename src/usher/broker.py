@@ -13,7 +13,7 @@ from functools import partial
 from usher import audit
 from usher.accounts import AccountMaps
 from usher.authid import AuthIds, Doubt
-from usher.errors import NoSuchProfile, Unavailable
+from usher.errors import AuthFailed, NoSuchProfile, Unavailable
 from usher.keys import Keys, ServerLost
 from usher.model import (
     Credential,
@@ -34,6 +34,8 @@ from usher.settings import Policy
 log = logging.getLogger(__name__)
 
 PASSWORD_STAYS = "This broker cannot change passwords."  # noqa: S105 - a sentence
+
+LOGIN_ENDED = "Your login has ended: please log in again."
 
 ATTEMPTS = 3
 """Servers that may be lost during one selection."""
@@ -116,7 +118,7 @@ class Broker:
         """Who is it? An authid of ours decides, or else whoever the transport or a plugin says."""
         credential = request.credential
         if isinstance(credential, Vouched):
-            return Login(await self._directory.user(credential.username), self._clock())
+            return await self._vouched(credential, request)
         if credential.authid:
             claim = self._authids.read(credential.authid, credential.username, request.client)
             if not claim.doubt or request.task is Task.EVENT and claim.doubt in _GRANTS_NOTHING:
@@ -125,6 +127,15 @@ class Broker:
             if claim.doubt is not Doubt.FOREIGN:
                 credential = replace(credential, authid="")
         return await self._authenticate(credential, request)
+
+    async def _vouched(self, proved: Vouched, request: Request) -> Login:
+        """A connection may be open for longer than its login counts."""
+        since = self._clock() if proved.since is None else proved.since
+        doubt = self._authids.ended(proved.username, since)
+        if doubt and request.task is not Task.EVENT:
+            detail = f"the login of {proved.username!r} is {doubt.value}"
+            raise AuthFailed(LOGIN_ENDED, detail=detail)
+        return Login(await self._directory.user(proved.username), since)
 
     async def _authenticate(self, credential: Credential, request: Request) -> Login:
         username = await self._authenticator.authenticate(credential, request.client)

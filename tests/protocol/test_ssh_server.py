@@ -232,6 +232,20 @@ async def test_many_commands_at_once_are_answered(at: Door):
         assert all(granted(done.stdout.encode()) for done in answers)
 
 
+async def test_a_connection_that_is_open_ends_no_later_than_its_login(tmp_path: Path):
+    with door(tmp_path) as at:
+        async with at.login() as connection, at.login("bob", "builder") as other:
+            assert at.daemon.usher("revoke", "alice").returncode == 0
+            refused = await run(connection, LIST)
+            assert (refused.stdout, refused.exit_status) == ("", 1)
+            assert refused.stderr == "Your login has ended: please log in again.\n"
+            event = await run(connection, f"{BROKER} --task clientevent --event ALIVE")
+            assert granted(event.stdout.encode())
+            assert granted((await run(other, LIST)).stdout.encode())
+        async with at.login() as connection:
+            assert granted((await run(connection, LIST)).stdout.encode())
+
+
 @needs_ssh
 def test_the_host_keys_are_made_once_and_kept_from_others(tmp_path: Path):
     seen = []

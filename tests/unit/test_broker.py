@@ -159,6 +159,16 @@ async def test_whom_the_transport_vouches_for_needs_no_password(office: Office):
     assert office.authenticator.asked == []
 
 
+async def test_a_login_that_the_transport_has_proved_lasts_no_longer_than_any(office: Office):
+    vouched = Vouched("alice", since=office.clock())
+    again, event = (Request(task, vouched, HERE) for task in (Task.LIST, Task.EVENT))
+    assert (await office.broker.handle(again)).profiles
+    office.clock.now += LIFETIME
+    with pytest.raises(AuthFailed, match="Your login has ended"):
+        await office.broker.handle(again)
+    assert await office.broker.handle(event)
+
+
 async def test_what_cannot_be_told_is_no_refusal(office: Office):
     office.authenticator.broken = True
     with pytest.raises(RuntimeError):

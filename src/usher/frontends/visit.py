@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,7 +81,7 @@ class Visit(asyncssh.SSHServer):
         """A stranger no more."""
         self._known_or_gone()
         typed = self._conn.get_extra_info("username")
-        self._wire = Ssh(self._proved.get(typed, typed), (typed,))
+        self._wire = Ssh(self._proved.get(typed, typed), (typed,), time.time())
 
     def public_key_auth_supported(self) -> bool:
         """If there is a folder of keys."""

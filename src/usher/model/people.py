@@ -71,9 +71,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """A name that the transport (SSH) has already proved."""
+    """A name that the transport (SSH) has already proved, at a time; None: just now."""
 
     username: str
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

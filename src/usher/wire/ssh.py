@@ -21,10 +21,14 @@ _MUST_END = (Task.LOGIN, Task.TEST, Task.LIST)
 
 @dataclass(frozen=True, slots=True)
 class Ssh:
-    """The wire of somebody who has logged in as ``user``; ``names`` are all they may go by."""
+    """The wire of somebody who has logged in as ``user``, and may go by ``names`` as well.
+
+    ``since``: when that was (seconds since 1970); None: just now.
+    """
 
     user: str
     names: Collection[str] = ()
+    since: float | None = None
 
     def read(self, body: bytes, client: Client) -> Request:
         """Read a form that names this user or nobody. Raises BadRequest and AuthFailed."""
@@ -33,7 +37,7 @@ class Ssh:
         if named not in ("", self.user, *self.names):
             message = "Log in to the broker as the user that you ask for."
             raise AuthFailed(message, detail=f"{self.user!r} asks for {named!r}")
-        return replace(request, credential=Vouched(self.user))
+        return replace(request, credential=Vouched(self.user, self.since))
 
     def write(self, reply: Reply) -> Answer:
         """The answer; x2goclient looks for a server even in that to a test, or crashes."""

@@ -87,7 +87,8 @@ async def test_a_name_that_the_login_has_proved_is_who_asks():
         assert (await connection.run(f"{LIST} --user ALICE")).exit_status == 0
         assert (await connection.run(f"{LIST} --user alice")).exit_status == 0
         assert (await connection.run(f"{LIST} --user Alice")).exit_status == 1
-    assert seen == [Credential("ALICE", "wonder"), Vouched("alice"), Vouched("alice")]
+    assert seen[0] == Credential("ALICE", "wonder")
+    assert {(type(vouched), vouched.username) for vouched in seen[1:]} == {(Vouched, "alice")}
 
 
 async def test_a_stop_waits_for_the_answer_and_closes_the_connection_after_it():
