@@ -127,7 +127,7 @@ echo OK
 test -e {folder}/{name}.broken && {{ echo "tee: $4: Permission denied" >&2; exit 0; }}
 case $2 in
 addauthkey) echo "$4" >> {folder}/files; echo "$3" >> {folder}/$1 ;;
-delauthkey) sed -i -e '\\!^'"$3"'$!d' -e '/^$/d' {folder}/$1 ;;
+delauthkey) test ! -e {folder}/$1 || sed -i -e '\\!^'"$3"'$!d' -e '/^$/d' {folder}/$1 ;;
 esac
 """
 

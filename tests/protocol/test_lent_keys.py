@@ -36,7 +36,10 @@ async def existing(
 async def test_a_key_is_written_as_strict_as_clients_bear_it(tmp_path: Path):
     async with existing(tmp_path) as (host, agent, file):
         await agent.authorize(host.server, GRANT)
-    options = 'restrict,port-forwarding,permitopen="localhost:*",from="192.0.2.7",expiry-time="X"'
+    options = (
+        'restrict,port-forwarding,permitopen="localhost:*",permitopen="127.0.0.1:*",'
+        'from="192.0.2.7",expiry-time="X"'
+    )
     assert re.sub(r"\d{14}", "X", file.read_text()) == f"{options} {KEY} usher\n"
     assert (tmp_path / "files").read_text() == "%h/.x2go/authorized_keys\n"
 

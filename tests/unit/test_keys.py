@@ -82,6 +82,17 @@ async def test_every_server_with_a_session_lets_it_in_and_for_longer(desk: Desk)
     assert desk.agent.authorized == {("ts1", grant), ("ts2", grant)}
 
 
+async def test_all_servers_are_asked_at_the_same_time(desk: Desk):
+    asked = asyncio.Barrier(2)
+
+    async def authorize(server: Server, grant: Grant) -> None:
+        await asked.wait()
+
+    desk.agent.authorize = authorize  # type: ignore[method-assign]
+    selection = await desk.hand_out(Selection(ONE, sessions=(OWN,)))
+    assert (selection.sessions, bool(selection.private_key)) == ((OWN,), True)
+
+
 async def test_a_client_with_a_key_of_its_own_gets_no_other(desk: Desk):
     line = f"no-X11-forwarding,no-pty,no-user-rc {ED25519} alice@127.0.0.1"
     selection = await desk.hand_out(Selection(ONE), key=line)

@@ -9,7 +9,8 @@ from fakes import FakeAgent, FakeClock
 
 from usher import placing
 from usher.errors import NoServer
-from usher.farm import REFUSALS, Farm
+from usher.farm import REFUSALS, SHUNNED_SECONDS, Farm
+from usher.leases import LEASE_SECONDS
 from usher.model import Load, Profile, Selection, Server, Session, Sight, State, User
 from usher.placing import Placer
 from usher.selection.fewest_sessions import FewestSessions
@@ -35,9 +36,9 @@ class Desk:
     """A placer, and the farm it looks at."""
 
     def __init__(self) -> None:
-        self.agent, clock = FakeAgent(), FakeClock()
-        self.farm = Farm(clock)
-        sessions = Sessions(self.agent, self.farm, clock)
+        self.agent, self.clock = FakeAgent(), FakeClock()
+        self.farm = Farm(self.clock)
+        sessions = Sessions(self.agent, self.farm, self.clock)
         self.placer = Placer(
             self.agent, self.farm, sessions, First(), {"fewest_sessions": FewestSessions()}
         )
@@ -183,6 +184,17 @@ async def test_at_the_limit_sessions_are_offered_and_no_place_for_a_new_one(desk
     assert len(selection.sessions) == 2
     with pytest.raises(NoServer):
         await desk.place(session_limit=2, session_policy=Policy.NEW)
+
+
+async def test_a_server_that_refused_three_keys_is_tried_last_for_five_minutes(desk: Desk):
+    for _ in range(REFUSALS):
+        assert (await desk.place((ONE, TWO))).server == ONE
+        desk.clock.now += LEASE_SECONDS
+        desk.farm.key_failed(ONE)
+    assert (await desk.place((ONE, TWO))).server == TWO
+    assert (await desk.place((ONE,))).server == ONE
+    desk.clock.now += SHUNNED_SECONDS
+    assert (await desk.place((ONE, TWO))).server == ONE
 
 
 async def test_when_nothing_can_be_had_the_log_says_why_of_every_server(desk: Desk):

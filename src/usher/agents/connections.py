@@ -103,22 +103,26 @@ class Connections:
     async def _connect(self, server: Server) -> asyncssh.SSHClientConnection:
         """Only who is there takes a turn: many dead servers hold up none that lives."""
         transport = await _reach(server)
-        async with self._turn, asyncio.timeout(CONNECT_SECONDS):
-            return await asyncssh.connect(
-                server.address,
-                server.port,
-                sock=transport,
-                username=self._username,
-                client_keys=[self._key],
-                known_hosts=str(self._known_hosts),
-                host_key_alias=server.name,
-                config=None,
-                agent_path=None,
-                preferred_auth="publickey",
-                encryption_algs=QUICK_CIPHER,
-                keepalive_interval=self._quiet_seconds,
-                keepalive_count_max=KEEPALIVE_TIMES,
-            )
+        try:
+            async with self._turn, asyncio.timeout(CONNECT_SECONDS):
+                return await asyncssh.connect(
+                    server.address,
+                    server.port,
+                    sock=transport,
+                    username=self._username,
+                    client_keys=[self._key],
+                    known_hosts=str(self._known_hosts),
+                    host_key_alias=server.name,
+                    config=None,
+                    agent_path=None,
+                    preferred_auth="publickey",
+                    encryption_algs=QUICK_CIPHER,
+                    keepalive_interval=self._quiet_seconds,
+                    keepalive_count_max=KEEPALIVE_TIMES,
+                )
+        except BaseException:
+            transport.close()  # whoever gave it up may have done so before it was anybody's
+            raise
 
     def _put_off(self, server: Server, entry: _Entry, error: Exception) -> None:
         """The next attempt is later each time, and not when those for all other servers are."""

@@ -37,6 +37,9 @@ COMMENT = "usher"
 
 EARLIEST_ZONE_SECONDS = 14 * 3600
 
+LOOPBACK = ("localhost:*", "127.0.0.1:*")
+"""What x2goclient asks for, and python-x2go: the same place."""
+
 _CHANGES = ("addauthkey", "delauthkey")
 _complains = re.compile(r"^(?:sh|mkdir|touch|tee|sed|sudo(?!: unable to resolve)): ", re.M).search
 """What the agent's tools say when they fail, which the agent itself calls OK."""
@@ -166,7 +169,8 @@ def key_line(grant: Grant, now: float) -> str:
     Nobody here knows the server's time zone: the date is late enough for all of them, in case that
     nobody is left to take the key away.
     """
-    options = ["restrict", "port-forwarding", f'permitopen="{grant.permit_open}"']
+    targets = LOOPBACK if grant.permit_open == LOOPBACK[0] else (grant.permit_open,)
+    options = ["restrict", "port-forwarding", *(f'permitopen="{to}"' for to in targets)]
     options += [f'from="{grant.client}"'] if grant.client else []
     end = time.gmtime(now + grant.seconds + EARLIEST_ZONE_SECONDS)
     options.append(f'expiry-time="{time.strftime("%Y%m%d%H%M%S", end)}"')

@@ -86,7 +86,8 @@ def _select(reply: Reply) -> str:
     selection, user = reply.selection, reply.user.name if reply.user else ""
     if not selection:
         return _GRANTED + server(NOWHERE)
-    mark = "!" if selection.private_key else ""  # with it, no terminal is asked for: keys forbid it
+    keyed = selection.private_key or selection.key_accepted
+    mark = "!" if keyed else ""  # with it, no terminal is asked for: keys forbid it
     reachable = [own for own in selection.sessions if _host(own.server)]
     lines = "".join([f"{_line(own, mark, user)}\n" for own in reachable])
     sessions = f"SESSION_INFO:{lines}" if lines else ""

@@ -66,6 +66,10 @@ def test_a_key_stands_between_and_marks_every_host_so_that_no_terminal_is_asked_
     assert selected(selection) == f"{HEAD}SERVER:!192.0.2.1:22\n{KEY}SESSION_INFO:{told}"
 
 
+def test_the_host_is_marked_for_a_key_of_the_client_as_well():
+    assert selected(Selection(ONE, key_accepted=True)) == f"{HEAD}SERVER:!192.0.2.1:22\n"
+
+
 def test_nothing_that_a_server_says_makes_another_field_or_line():
     nasty = replace(SESSION, cookie="a|b\nSERVER:evil:22")
     body = selected(Selection(ONE, sessions=(Resumable(nasty, TWO),)))
