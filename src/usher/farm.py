@@ -33,7 +33,7 @@ class _Picture:
     up: bool = True
     why: str = ""
     since: float = 0.0
-    heard: float = 0.0
+    heard: float = -inf
     sight: Sight = Sight(sessions=())
     sessions: Mapping[str, Session] = field(default_factory=dict)
     refusals: int = 0
@@ -53,7 +53,7 @@ class Outlook:
 class State:
     """What is known of a server, for people: up or down for ``since`` seconds, and ``why``.
 
-    ``heard``: how many seconds ago it last answered.
+    ``heard``: how many seconds ago it last answered; infinite when it never has.
     """
 
     server: Server
@@ -79,6 +79,11 @@ class Farm:
         self._shunned: set[Server] = set()
         self._changed: deque[Server] = deque(maxlen=CHANGES)
         self._count = 0
+
+    def meet(self, server: Server) -> None:
+        """A profile names the server. One that is new counts as up."""
+        if not self._pictures[server].since:
+            self._turn(server, up=True)
 
     def seen(self, server: Server, sight: Sight) -> None:
         """The server answered. Raises ValueError for a load that cannot be.

@@ -49,6 +49,7 @@ class Monitor:
             while True:
                 known = set(self._source.known_servers())
                 for server in known - watched.keys():
+                    self._farm.meet(server)
                     watched[server] = tasks.create_task(self._watch(server))
                 for server in watched.keys() - known:
                     watched.pop(server).cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
@@ -107,6 +108,8 @@ def _row(state: State) -> tuple[str, ...]:
 
 def _span(seconds: float) -> str:
     """A duration for people."""
+    if seconds == math.inf:
+        return "never"
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import nan
+from math import inf, nan
 
 import pytest
 from fakes import FakeClock
@@ -163,6 +163,16 @@ def test_every_server_left_out_has_its_reason(farm: Farm):
         "it is full: 2 of 2 sessions",
         "it does not answer",
     ]
+
+
+def test_a_server_that_was_never_heard_of_is_told_of_as_well(farm: Farm, clock: FakeClock):
+    farm.meet(ONE)
+    clock.now += 5
+    (state,) = farm.states()
+    assert (state.server, state.up, state.since, state.heard) == (ONE, True, 5, inf)
+    farm.silent(ONE)
+    farm.meet(ONE)
+    assert not farm.is_up(ONE)
 
 
 def test_people_are_told_since_when_a_server_is_down(farm: Farm, clock: FakeClock):

@@ -72,6 +72,17 @@ async def test_a_server_that_comes_back_is_seen_without_anybody_asking(
         running.cancel()
 
 
+async def test_a_server_that_has_not_answered_so_far_is_known_all_the_same(
+    watching: Monitor, agent: FakeAgent, farm: Farm
+):
+    agent.slow = {server.name for server in SERVERS}
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(watching.run())
+        await asyncio.sleep(0)
+        assert {state.server for state in farm.states()} == {*SERVERS}
+        running.cancel()
+
+
 async def test_news_of_an_agent_that_tells_is_seen_at_once(
     agent: FakeAgent, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ):
