@@ -140,7 +140,10 @@ def test_any_bytes_are_ended(at: Door, sent: bytes):
 def test_a_crowd_without_a_login_is_turned_away_and_breaks_nothing(at: Door):
     place = (("127.0.0.1", at.port), DEADLINE_SECONDS, (somewhere(), 0))
     with ExitStack() as stack:
-        crowd = [stack.enter_context(socket.create_connection(*place)) for _ in range(30)]
+        crowd = [
+            stack.enter_context(socket.create_connection(*place))
+            for _ in range(MOST_OF_A_SOURCE + 20)
+        ]
         greeted = 0
         for connection in crowd:
             with suppress(ConnectionError):

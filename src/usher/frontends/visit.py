@@ -158,13 +158,13 @@ class Visit(asyncssh.SSHServer):
         if self._too_many():
             return False
         credential = Credential(username, password, ask=ask)
-        await asyncio.sleep(self._house.strangers.pause(self._client.address))
+        await asyncio.sleep(self._house.strangers.pause(self._client.address, username))
         try:
             async with asyncio.timeout(None if ask else PATIENCE_SECONDS):  # people take longer
                 request = Request(Task.LOGIN, credential, self._client)
                 reply = await self._house.handle(request)
         except BrokerError as error:
-            self._house.strangers.failed(self._client.address)
+            self._house.strangers.failed(self._client.address, username)
             refused(username, self._client, error)
             return False
         except Exception as error:  # noqa: BLE001 - the last line; incident() logs it in full

@@ -9,6 +9,7 @@ import pytest
 from usher.frontends.strangers import (
     FORGIVEN_SECONDS,
     FREE_FAILURES,
+    FREE_FAILURES_OF_A_SOURCE,
     LONGEST_PAUSE_SECONDS,
     MOST,
     MOST_OF_A_SOURCE,
@@ -47,7 +48,7 @@ def test_one_place_gets_so_many_connections_and_others_get_theirs(strangers: Str
 
 
 def test_a_crowd_of_many_places_is_a_crowd_as_well(strangers: Strangers):
-    crowd = [ip_address(f"198.51.100.{number}") for number in range(MOST)]
+    crowd = [ip_address(0x0A000000 + number) for number in range(MOST)]
     assert all(strangers.admit(address) for address in crowd)
     assert not strangers.admit(HERE)
     strangers.leave(crowd[0])
@@ -60,31 +61,41 @@ def test_all_of_an_ipv6_network_are_one_place(strangers: Strangers):
     assert strangers.admit(ip_address("2001:db8:0:1::1"))
 
 
-def test_failures_cost_their_own_place_ever_longer_pauses(strangers: Strangers):
+def test_failures_cost_a_name_at_its_own_place_ever_longer_pauses(strangers: Strangers):
     pauses = []
     for _ in range(FREE_FAILURES + 20):
-        pauses.append(strangers.pause(HERE))
-        strangers.failed(HERE)
+        pauses.append(strangers.pause(HERE, "alice"))
+        strangers.failed(HERE, "alice")
     assert pauses[: FREE_FAILURES + 1] == [0.0] * (FREE_FAILURES + 1)
     assert pauses[FREE_FAILURES + 1 : FREE_FAILURES + 6] == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert max(pauses) == LONGEST_PAUSE_SECONDS
-    assert strangers.pause(THERE) == 0.0
+    assert strangers.pause(HERE, "bob") == 0.0
+    assert strangers.pause(THERE, "alice") == 0.0
+
+
+def test_guessing_at_many_names_costs_the_whole_place(strangers: Strangers):
+    for number in range(FREE_FAILURES_OF_A_SOURCE):
+        strangers.failed(HERE, f"user{number}")
+    assert strangers.pause(HERE, "alice") == 0.0
+    strangers.failed(HERE, "")
+    assert strangers.pause(HERE, "alice") == 0.5
+    assert strangers.pause(THERE, "alice") == 0.0
 
 
 def test_failures_are_forgiven_in_time(strangers: Strangers, clock: Clock):
     for _ in range(FREE_FAILURES + 1):
-        strangers.failed(HERE)
+        strangers.failed(HERE, "alice")
     clock.now += FORGIVEN_SECONDS - 1
-    assert strangers.pause(HERE)
+    assert strangers.pause(HERE, "alice")
     clock.now += 1
-    assert not strangers.pause(HERE)
+    assert not strangers.pause(HERE, "alice")
 
 
 def test_a_flood_of_places_makes_the_oldest_forgotten(strangers: Strangers):
     for _ in range(FREE_FAILURES + 1):
-        strangers.failed(HERE)
-    for number in range(MOST_REMEMBERED - 1):
-        strangers.failed(ip_address(0x0A000000 + number))
-    assert strangers.pause(HERE)
-    strangers.failed(THERE)
-    assert not strangers.pause(HERE)
+        strangers.failed(HERE, "alice")
+    for number in range(MOST_REMEMBERED // 2 - 1):
+        strangers.failed(ip_address(0x0A000000 + number), "alice")
+    assert strangers.pause(HERE, "alice")
+    strangers.failed(THERE, "alice")
+    assert not strangers.pause(HERE, "alice")
