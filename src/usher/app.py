@@ -196,6 +196,7 @@ class Daemon:
             relays=options.relays,
             admins=options.admins,
             orders=self._orders.table(),
+            accounts=options.accounts,
             trust_ssh_connection=options.trust_ssh_connection,
         )
 

@@ -53,12 +53,14 @@ class Socket:
     path: where the socket is; everybody may connect, and the kernel tells who does
     relays: accounts whose usher-cgi may speak for a client at another address
     admins: accounts that may give orders to the daemon, beside root and the daemon's own
+    accounts: usher-ssh lets in whoever has an account on this machine, as the user of that name
     trust_ssh_connection: usher-ssh tells a client's address; if not, that is 127.0.0.1
     """
 
     path: Path = Path("/run/usher/usher.sock")
     relays: list[str] = field(default_factory=lambda: ["www-data"])
     admins: list[str] = field(default_factory=list)
+    accounts: bool = True
     trust_ssh_connection: bool = True
 
 

@@ -136,6 +136,15 @@ def test_accounts_may_be_kept_from_saying_where_their_client_is(folder: Path):
             assert "name=Far" not in said.out
 
 
+def test_accounts_may_be_kept_out(folder: Path):
+    here = folder / "closed"
+    here.mkdir()
+    with running(here, profiles=PROFILES, socket={"accounts": False}) as daemon:
+        said = installed(here, daemon.socket_path).run("--task", "listsessions")
+        assert said.refused() == "Accounts of this machine are no users of the broker.\n"
+        daemon.log.wait_for("accounts = false")
+
+
 def test_a_profile_is_selected_by_all_names_that_clients_have_for_it(command: Command):
     for option in ("--sid", "--profile-id"):
         said = command.run("--user", ME, "--task", "selectsession", option, "desktop")

@@ -48,8 +48,8 @@ class UnixSocket:
     """Listens for the thin commands.
 
     ``relays`` and ``admins`` are account names; root and the daemon's own account are admins, too.
-    ``orders`` are what admins may ask for, by name. ``trust_ssh_connection``: may an
-    account tell where its client is?
+    ``orders`` are what admins may ask for, by name. ``accounts``: is every account a user?
+    ``trust_ssh_connection``: may one tell where its client is?
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class UnixSocket:
         relays: Iterable[str],
         admins: Iterable[str],
         orders: Mapping[str, Order],
+        accounts: bool = True,
         trust_ssh_connection: bool = True,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
@@ -68,6 +69,7 @@ class UnixSocket:
         self._relays = {*_uids(relays)}
         self._admins = {0, os.getuid(), *_uids(admins)}
         self._orders = orders
+        self._accounts = accounts
         self._trust_ssh_connection = trust_ssh_connection
         self._patience = patience
         self._kinds = {"ssh": self._ssh, "cgi": self._cgi, "admin": self._admin}
@@ -144,6 +146,9 @@ class UnixSocket:
 
     async def _ssh(self, uid: int, words: list[str], body: bytes) -> Answer:
         """A form of somebody whom the host's own SSH server has let in, as this account."""
+        if not self._accounts:
+            message = "Accounts of this machine are no users of the broker."
+            raise AuthFailed(message, detail=f"ssh from uid {uid}, and [socket] accounts = false")
         client = _client(words if words and self._trust_ssh_connection else [HERE])
         typed = read_form(body).get("user", "").strip()
         async with asyncio.timeout(self._patience):
