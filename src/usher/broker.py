@@ -155,7 +155,7 @@ class Broker:
             with suppress(ServerLost):
                 return await self._keys.hand_out(
                     selection,
-                    profile.settings,
+                    profile,
                     owner,
                     request.client,
                     request.public_key,

@@ -15,14 +15,11 @@ from dataclasses import dataclass, field, replace
 
 from usher.errors import Unavailable
 from usher.farm import Farm
+from usher.grants import Grants, grants
 from usher.model import Client, Grant, Profile, Selection, Server, User
 from usher.ports import Agent
-from usher.settings import Settings
 
 log = logging.getLogger(__name__)
-
-DIALOGUE_SECONDS = 300
-"""How long a key holds at least when the client first asks its user which session to resume."""
 
 PATIENCE_SECONDS = 2.0
 
@@ -133,7 +130,7 @@ class Keys:
     async def hand_out(
         self,
         selection: Selection,
-        settings: Settings,
+        profile: Profile,
         user: User,
         client: Client,
         public_key: str = "",
@@ -145,23 +142,22 @@ class Keys:
         A server that will not have it, or says nothing for ``patience`` seconds, is left out; if
         that is all, the client asks for the password. Raises ServerLost when none of them answers.
         """
-        if not settings.session_autologin:
+        if not profile.settings.session_autologin:
             return selection
         pair = self._pair(user, public_key)
         if not pair:
             return selection
-        grant = Grant(
-            user.name,
-            pair.public,
-            _lifetime(selection, settings),
-            client.address if settings.key_from == "client" else None,
-            file=settings.authorized_keys,
-        )
-        welcome = await self._authorize(selection, grant, patience)
+        try:
+            own = not pair.private
+            wanted = await grants(profile, selection, user, client, pair.public, own=own)
+        except (Unavailable, OSError) as error:
+            log.warning("no one-time key for %s: %s", user.name, _reason(error))
+            return selection
+        welcome = await self._authorize(selection, wanted, patience)
         selection = _without(selection, welcome)
         if selection.server not in welcome:
             return selection
-        return replace(selection, private_key=pair.private, key_accepted=not pair.private)
+        return replace(selection, private_key=pair.private, key_accepted=own)
 
     def _pair(self, user: User, public_key: str) -> Pair | None:
         """The client's own key, whose private half stays there, or else one of the pool."""
@@ -175,16 +171,24 @@ class Keys:
             log.warning("no one-time key for %s: the pool is empty", user.name)
         return pair
 
-    async def _authorize(self, selection: Selection, grant: Grant, patience: float) -> set[Server]:
-        """The servers that let the key in."""
+    async def _authorize(
+        self, selection: Selection, wanted: Grants, patience: float
+    ) -> set[Server]:
+        """The servers that let the key in; none, where a proxy before them does not."""
+        grant, proxy = wanted.inside, wanted.proxy
         self.outstanding.add(grant)
-        wanted = [selection.server, *(own.server for own in selection.sessions)]
-        servers = [s for s in dict.fromkeys(wanted) if not s.name.endswith(".invalid")]
-        asked = {self._ask(server, grant): server for server in servers}
+        servers = dict.fromkeys([selection.server, *(own.server for own in selection.sessions)])
+        asked = {self._ask(s, grant): s for s in servers if not s.name.endswith(".invalid")}
+        if proxy and wanted.outside:
+            asked[self._ask(proxy, wanted.outside)] = proxy
         answered, silent = await asyncio.wait(asked, timeout=patience) if asked else (set(), set())
         for task in silent:  # it goes on: what comes of it is for the next who is sent there
             self.farm.silent(asked[task])
         welcome = {asked[task] for task in answered if task.result()}
+        if proxy and proxy not in welcome:
+            log.warning("no one-time key for %s: not at the proxy %s", grant.username, proxy.name)
+            welcome.clear()
+        welcome &= servers.keys()
         if not welcome:
             self.outstanding.discard(grant)
         if not welcome and not self.farm.is_up(selection.server):
@@ -243,10 +247,10 @@ def read_public_key(text: str) -> str:
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def _lifetime(selection: Selection, settings: Settings) -> int:
-    if selection.sessions:
-        return max(settings.key_lifetime, DIALOGUE_SECONDS)
-    return settings.key_lifetime
+def _reason(error: Exception) -> str:
+    if isinstance(error, Unavailable):
+        return error.detail
+    return str(error) or "the proxy's name is not found in time"
 
 
 def _without(selection: Selection, welcome: Iterable[Server]) -> Selection:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from random import Random
 from typing import Protocol
 
+from usher.errors import Unavailable
 from usher.farm import Farm
 from usher.model import Server
 from usher.ports import Agent, Telling
@@ -65,6 +66,9 @@ class Monitor:
         except OSError as error:  # TimeoutError is one
             log.debug("%s does not answer: %s", server.name, error)
             self._farm.silent(server, str(error))
+        except Unavailable as error:
+            log.debug("%s does not tell how it is: %s", server.name, error.detail)
+            self._farm.silent(server, error.detail)
         except Exception:
             log.exception("%s answers what nobody can read", server.name)
             self._farm.silent(server, "it answers what nobody can read")

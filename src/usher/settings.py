@@ -142,6 +142,9 @@ class Settings:
         "where the existing agent writes keys: %h is the user's home, %u their name, %U and %G "
         "their numbers, %% a percent sign",
     )
+    sshproxy_authorized_keys: str = _setting(
+        "%h/.x2go/authorized_keys", _keys_file, "the same at the SSH proxy"
+    )
 
 
 KEYS: Final = MappingProxyType(
@@ -153,7 +156,6 @@ IDLE: Final = (
     "broker-agent-hostkey-policy",
     "broker-agent-query-mode",
     "broker-portscan-x2goservers",
-    "broker-sshproxy-authorized-keys",
     "broker-use-load-checker",
 )
 """Keys of earlier brokers that are known, and have no effect."""

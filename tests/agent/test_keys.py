@@ -32,8 +32,9 @@ def expected(agent: ModuleType, moment: float) -> set[str]:
         ({}, f'restrict,port-forwarding,{HERE},from="127.0.0.1"', ""),
         ({"from": None}, f"restrict,port-forwarding,{HERE}", ""),
         (
-            {"from": "2001:DB8::1", "permitopen": "ts1:22", "pty": True},
-            'restrict,port-forwarding,permitopen="ts1:22",from="2001:db8::1"',
+            {"from": "2001:DB8::1", "permitopen": "ts1:22,[2001:db8::2]:2222", "pty": True},
+            'restrict,port-forwarding,permitopen="ts1:22",permitopen="[2001:db8::2]:2222",'
+            'from="2001:db8::1"',
             ",pty",
         ),
     ],

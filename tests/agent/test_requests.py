@@ -122,7 +122,16 @@ KEYS = [
 SOURCES = ["", "*", "10.0.0.0/8", "!10.0.0.1", "10.0.0.1,*", "client", 1, "fe80::1%eth0"]
 SOURCES += ['fe80::1%",command="id']
 TARGETS = ["", "*:*", "*", "localhost", "localhost:", "ts1:*", "ts1:0", "ts1:65536", "ts1:022"]
-TARGETS += ['localhost:1",command="id', "a b:22", "ts1:22,*:*", "-ts1:22", None, 22]
+TARGETS += [
+    'localhost:1",command="id',
+    "a b:22",
+    "ts1:22,*:*",
+    "ts1:22,",
+    "ts1:22,localhost:*",
+    "-ts1:22",
+    None,
+    22,
+]
 SESSIONS = ["", "alice", SESSION + ";id", SESSION + "\n", "-" + SESSION, "$(id)-50-1795414336_a"]
 SESSIONS += ["../" + SESSION, SESSION + "/..", "alice-50-1795414336_", f"{SESSION} x", None, 50]
 SECONDS = [0, -1, 3601, 60.0, "60", True, None, 10**400]

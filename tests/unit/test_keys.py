@@ -49,7 +49,8 @@ class Desk:
     async def hand_out(
         self, selection: Selection, settings: Settings = AUTOLOGIN, key: str = ""
     ) -> Selection:
-        return await self.keys.hand_out(selection, settings, ALICE, HERE, key, patience=0.05)
+        profile = Profile("desktop", (ONE, TWO), {}, settings=settings)
+        return await self.keys.hand_out(selection, profile, ALICE, HERE, key, patience=0.05)
 
 
 @pytest.fixture

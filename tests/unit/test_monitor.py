@@ -48,7 +48,7 @@ async def test_every_known_server_is_asked(watching: Monitor, agent: FakeAgent, 
     assert up(farm) == agent.loads
 
 
-@pytest.mark.parametrize("misfortune", ["down", "slow", "broken"])
+@pytest.mark.parametrize("misfortune", ["down", "slow", "broken", "unwilling"])
 async def test_a_server_that_gives_no_answer_is_silent_and_holds_up_no_other(
     watching: Monitor, agent: FakeAgent, farm: Farm, misfortune: str
 ):

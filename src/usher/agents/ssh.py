@@ -169,11 +169,12 @@ def key_line(grant: Grant, now: float) -> str:
     Nobody here knows the server's time zone: the date is late enough for all of them, in case that
     nobody is left to take the key away.
     """
-    targets = LOOPBACK if grant.permit_open == LOOPBACK[0] else (grant.permit_open,)
+    targets = LOOPBACK if grant.permit_open == LOOPBACK[0] else grant.permit_open.split(",")
     options = ["restrict", "port-forwarding", *(f'permitopen="{to}"' for to in targets)]
     options += [f'from="{grant.client}"'] if grant.client else []
     end = time.gmtime(now + grant.seconds + EARLIEST_ZONE_SECONDS)
     options.append(f'expiry-time="{time.strftime("%Y%m%d%H%M%S", end)}"')
+    options += ["pty"] if grant.pty else []
     return f"{','.join(options)} {grant.key} {COMMENT}"
 
 

@@ -96,7 +96,7 @@ class Usher:
             server,
             "authorize",
             ANSWER_SECONDS,
-            **{"from": client, "permitopen": grant.permit_open, "pty": False},
+            **{"from": client, "permitopen": grant.permit_open, "pty": grant.pty},
             user=grant.username,
             key=grant.key,
             seconds=grant.seconds,

@@ -60,3 +60,11 @@ class Profile:
     def name(self) -> str:
         """What the client shows."""
         return str(self.options.get("name") or self.section or self.id)
+
+    @property
+    def proxy(self) -> Server | None:
+        """What clients are to pass on their way to a server, if anything."""
+        name = str(self.options.get("sshproxyhost", "")).removeprefix("!")  # clients drop the mark
+        if not name or not self.options.get("usesshproxy"):
+            return None
+        return Server(name, name, int(str(self.options.get("sshproxyport", 22))))

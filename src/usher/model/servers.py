@@ -77,7 +77,8 @@ class Sight:
 class Grant:
     """A public ``key`` (``TYPE BASE64``) that lets ``username`` log in to a server for ``seconds``.
 
-    It counts from ``client`` only, and only ``permit_open`` may be reached through it. ``file`` is
+    It counts from ``client`` only, and only ``permit_open`` may be reached through it: HOST:PORT,
+    with commas between several. ``pty``: a terminal may be had with it. ``file`` is
     where an agent writes it that has no place of its own for keys, in the words of that agent.
     """
 
@@ -86,6 +87,7 @@ class Grant:
     seconds: int
     client: Address | None = None
     permit_open: str = "localhost:*"
+    pty: bool = False
     file: str = "%h/.x2go/authorized_keys"
 
 

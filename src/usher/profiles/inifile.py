@@ -10,7 +10,7 @@ import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +149,7 @@ class IniFile:
         catalogue = self._reading.catalogue
         if loaded.profiles != catalogue.profiles:
             catalogue = Catalogue(loaded.profiles, catalogue.names)
-        servers = frozenset(server for p in loaded.profiles for server in p.servers)
+        servers = frozenset(server for p in loaded.profiles for server in (*p.servers, *_gate(p)))
         maps = {p.settings.login_map for p in loaded.profiles} - {""}
         faults = [fault for path in sorted(maps) for fault in read_map(path).faults]
         return _Reading(loaded, catalogue, servers, (*loaded.faults, *faults))
@@ -183,6 +183,13 @@ class Breath:
         if time.perf_counter() > self._until:
             time.sleep(REST_SECONDS)  # noqa: TID251 - in a thread of its own
             self._until = time.perf_counter() + WORK_SECONDS
+
+
+def _gate(profile: Profile) -> Iterator[Server]:
+    """The SSH proxy that one-time keys have to pass, if there is one."""
+    is_ssh = profile.options.get("sshproxytype") != "HTTP"
+    if profile.settings.session_autologin and is_ssh and profile.proxy:
+        yield profile.proxy
 
 
 def _wrong(faults: Iterable[Fault]) -> frozenset[Fault]:

@@ -289,3 +289,10 @@ async def test_a_new_catalogue_has_the_known_addresses_at_once(file):
             while await shown(source) == ["a"]:
                 await asyncio.sleep(0.001)
         assert await shown(source) == ["a", "b"]
+
+
+def test_a_proxy_that_keys_have_to_pass_is_known_as_a_server(file):
+    behind = "usesshproxy = true\nsshproxyhost = gate\nbroker-session-autologin = true\n"
+    for more, names in ("", {"ts1", "gate"}), ("sshproxytype = HTTP\n", {"ts1"}):
+        file.write_text(f"[a]\nhost = ts1\n{behind}{more}")
+        assert {server.name for server in IniFile(path=file).known_servers()} == names
