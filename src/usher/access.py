@@ -139,6 +139,8 @@ class _Lists:
 
     def verdicts(self, entries: Iterable[str]) -> tuple[int, int]:
         """The profiles whose rule says yes, and those whose rule says no, to these entries."""
+        if not self.present:
+            return 0, 0
         allowed = denied = 0
         for entry in entries:
             allowed |= self.allow.get(entry, 0)

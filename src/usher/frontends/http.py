@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
-from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from usher.errors import BadRequest
 from usher.frontends.boundary import Handler, answer
@@ -20,74 +19,88 @@ from usher.frontends.guard import PATIENCE, GuardedProtocol, Patience
 from usher.frontends.tls import Certificate
 from usher.model import Client, Network, Task, client_at
 from usher.wire import json, plain
-from usher.wire.answer import Wire
+from usher.wire.answer import Answer, Wire
 
 BODY_BYTES = 64 * 1024
 BACKLOG = 4096
 
-Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+Headers = Mapping[bytes, bytes]
+"""Names in small letters, and the last value of each."""
 
 
-def http_app(handle: Handler, trusted_proxies: Sequence[str] = ()) -> Starlette:
+def http_app(handle: Handler, trusted_proxies: Sequence[str] = ()) -> Router:
     """The web application: two wires, and ``/health`` for those who watch.
 
     ``trusted_proxies``: addresses and networks. Raises ValueError for anything else.
     """
     trusted = [ip_network(proxy) for proxy in trusted_proxies]
+    on_plain, on_json = (_Door(handle, wire, trusted) for wire in (plain, json))
     routes = [
-        Route("/plain/{rest:path}", _post(handle, plain, trusted), methods=["POST"]),
-        Route("/json/{rest:path}", _post(handle, json, trusted), methods=["POST"]),
-        Route("/plain", _post(handle, plain, trusted), methods=["POST"]),
-        Route("/json", _post(handle, json, trusted), methods=["POST"]),
+        Route("/plain/{rest:path}", on_plain, methods=["POST"]),
+        Route("/json/{rest:path}", on_json, methods=["POST"]),
+        Route("/plain", on_plain, methods=["POST"]),
+        Route("/json", on_json, methods=["POST"]),
         Route("/health", _health),
     ]
-    app = Starlette(routes=routes)
-    app.router.redirect_slashes = False  # the clients do not follow
-    return app
+    return Router(routes, redirect_slashes=False)  # the clients do not follow
 
 
-def _post(handle: Handler, wire: Wire, trusted: Sequence[Network]) -> Endpoint:
-    async def post(request: Request) -> Response:
+class _Door:
+    """Answers what is posted to one wire. An ASGI application: what Starlette wraps costs more."""
+
+    def __init__(self, handle: Handler, wire: Wire, trusted: Sequence[Network]) -> None:
+        self._handle = handle
+        self._wire = wire
+        self._trusted = trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
         try:
-            body = await _body(request)
+            body = await _body(headers, receive)
         except ClientDisconnect:
-            return Response(status_code=400)
-        if body is None:
-            return PlainTextResponse(f"At most {BODY_BYTES} bytes.\n", status_code=413)
-        if request.headers.get("content-type", "").lower().startswith("multipart/"):
-            made = wire.refuse(Task.LOGIN, BadRequest("Send the form URL-encoded."))
-        else:
-            made = await answer(handle, wire, body, client_of(request, trusted))
-        headers = {"content-type": made.content_type}
-        return Response(made.body, status_code=made.status, headers=headers)
+            return
+        made = await self._answer(body, headers, scope)
+        fields = [(b"content-type", made.content_type.encode())]
+        fields.append((b"content-length", b"%d" % len(made.body)))
+        await send({"type": "http.response.start", "status": made.status, "headers": fields})
+        await send({"type": "http.response.body", "body": made.body})
 
-    return post
+    async def _answer(self, body: bytes | None, headers: Headers, scope: Scope) -> Answer:
+        if body is None:
+            return Answer(b"At most %d bytes.\n" % BODY_BYTES, plain.CONTENT_TYPE, 413)
+        if headers.get(b"content-type", b"").lower().startswith(b"multipart/"):
+            return self._wire.refuse(Task.LOGIN, BadRequest("Send the form URL-encoded."))
+        client = client_of(scope, self._trusted)
+        return await answer(self._handle, self._wire, body, client)
 
 
 async def _health(request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _body(request: Request) -> bytes | None:
+async def _body(headers: Headers, receive: Receive) -> bytes | None:
     """The body, or None when it is too large. What still comes of it is read and forgotten."""
-    if int(request.headers.get("content-length", 0)) > BODY_BYTES:  # the parser lets digits by only
+    if int(headers.get(b"content-length", 0)) > BODY_BYTES:  # the parser lets digits by only
         return None
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > BODY_BYTES:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message["body"]
+        more = message["more_body"]
+        if len(body) > BODY_BYTES:
             return None
-    return b"".join(chunks)
+    return bytes(body)
 
 
-def client_of(request: Request, trusted: Sequence[Network]) -> Client:
+def client_of(scope: Scope, trusted: Sequence[Network]) -> Client:
     """Who is calling: the peer, or whom a chain of trusted proxies names."""
-    assert request.client is not None  # noqa: S101 - a TCP connection has a peer
-    client = client_at(request.client.host)
+    client = client_at(scope["client"][0])
     if not trusted:
         return client
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    said = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    forwarded = b",".join(said).decode("latin-1").split(",")
     while forwarded and any(client.address in proxy for proxy in trusted):
         try:
             client = client_at(_without_port(forwarded.pop().strip()))
@@ -108,7 +121,7 @@ class HttpServer(uvicorn.Server):
 
     def __init__(
         self,
-        app: Starlette,
+        app: ASGIApp,
         host: str,
         port: int,
         tls: Certificate | None = None,
