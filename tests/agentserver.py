@@ -126,6 +126,7 @@ test -e {folder}/{name}.refused && {{ echo "no such user on system: $1" >&2; exi
 echo OK
 test -e {folder}/{name}.broken && {{ echo "tee: $4: Permission denied" >&2; exit 0; }}
 case $2 in
+checkload) printf '%s\\n' loadavgXX:108 memAvail:23335 myMemAvail:23417 numCPU:2 typeCPU:2597 ;;
 addauthkey) echo "$4" >> {folder}/files; echo "$3" >> {folder}/$1 ;;
 delauthkey) test ! -e {folder}/$1 || sed -i -e '\\!^'"$3"'$!d' -e '/^$/d' {folder}/$1 ;;
 esac

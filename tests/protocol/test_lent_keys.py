@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from agentserver import AgentServer, agent_server, writing
+from daemon import DEADLINE_SECONDS, Daemon, running
 from fakes import FakeStore
 
 from usher.agents import lent
 from usher.agents.ssh import Ssh, key_line
 from usher.errors import Unavailable
 from usher.model import Grant, client_at
+from usher.store.sqlite import Sqlite
 
 KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDx/y+z=="
 GRANT = Grant("alice", KEY, 60, client_at("192.0.2.7").address)
@@ -27,7 +30,7 @@ async def existing(
     folder: Path, store: FakeStore | None = None
 ) -> AsyncIterator[tuple[AgentServer, Ssh, Path]]:
     """A server with an existing agent, the plugin that asks it, and the file of alice's keys."""
-    async with agent_server(folder, writing(folder)) as host, asyncio.timeout(20):
+    async with agent_server(folder, writing(folder)) as host, asyncio.timeout(60):
         agent = Ssh(store=store or FakeStore(), **host.options)  # type: ignore[arg-type]
         yield host, agent, folder / "alice"
         await agent._connections.close()
@@ -129,6 +132,43 @@ async def test_what_would_mean_something_to_a_shell_never_reaches_one(tmp_path: 
         with pytest.raises(Unavailable):
             await agent.authorize(host.server, grant)
     assert host.commands == []
+
+
+PROFILES = """\
+[desktop]
+host = h1 (127.0.0.1:{port})
+broker-session-autologin = true
+"""
+
+
+def select(daemon: Daemon) -> str:
+    """What x2goclient is told once there is a key for it."""
+    form = {"user": "alice", "password": "wonder", "task": "selectsession", "sid": "desktop"}
+    end = time.monotonic() + DEADLINE_SECONDS
+    while "PRIVATE KEY" not in (told := daemon.post("/plain/", **form).text):
+        assert time.monotonic() < end, told
+    return told
+
+
+async def test_a_daemon_takes_away_what_the_one_before_has_left(tmp_path: Path):
+    async with existing(tmp_path) as (host, _, file):
+        tables = {
+            "profiles": PROFILES.format(port=host.server.port),
+            "agent": {"type": "ssh"} | {name: str(value) for name, value in host.options.items()},
+            "authenticator": {"type": "static", "users": {"alice": "wonder"}},
+            "keys": {"pool": 1},
+        }
+        with running(tmp_path, **tables) as daemon:
+            told = await asyncio.to_thread(select, daemon)
+        assert f"SERVER:!127.0.0.1:{host.server.port}\n" in told
+        assert file.read_text().count(" usher\n") == 1
+        store = Sqlite(path=tmp_path / "state")
+        ((name, value),) = (await store.kept(lent.KIND)).items()
+        assert "PRIVATE" not in value
+        await store.keep(lent.KIND, name, re.sub(r'"until":[0-9.]+', '"until":0', value))
+        with running(tmp_path, **tables):
+            while file.read_text():
+                await asyncio.sleep(0.05)
 
 
 def test_a_key_that_nobody_takes_away_runs_out_within_a_day_or_so_in_any_time_zone():
