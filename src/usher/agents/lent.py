@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 
 import msgspec
@@ -83,11 +83,17 @@ class Lent:
     async def take_back(self) -> None:
         """Take away what is due now, on all servers at once, as far as they answer."""
         now = self._clock()
+        loans = _read(await self._store.kept(KIND))
+        lent_again = {(loan.server, loan.grant()) for loan in loans.values() if loan.until > now}
         due: defaultdict[Server, dict[str, Loan]] = defaultdict(dict)
-        for name, loan in _read(await self._store.kept(KIND)):
-            if loan.until <= now and not self._is_waiting(now, loan.server, name):
+        for name, loan in loans.items():
+            if loan.until > now or self._is_waiting(now, loan.server, name):
+                continue
+            if (loan.server, loan.grant()) in lent_again:
+                await self._forget(name)  # whoever takes it away takes away every line of it
+            else:
                 due[loan.server][name] = loan
-        await asyncio.gather(*(self._settle(server, loans) for server, loans in due.items()))
+        await asyncio.gather(*(self._settle(server, its) for server, its in due.items()))
 
     def _is_waiting(self, now: float, *whom: object) -> bool:
         return any(self._waiting.get(each, 0.0) > now for each in whom)
@@ -121,5 +127,5 @@ class Lent:
         await self._store.drop(KIND, name)
 
 
-def _read(kept: Mapping[str, str]) -> Iterable[tuple[str, Loan]]:
-    return ((name, msgspec.json.decode(value, type=Loan)) for name, value in kept.items())
+def _read(kept: Mapping[str, str]) -> dict[str, Loan]:
+    return {name: msgspec.json.decode(value, type=Loan) for name, value in kept.items()}

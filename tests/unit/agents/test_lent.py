@@ -53,6 +53,17 @@ async def test_a_key_goes_when_its_time_is_over_and_not_before(desk: Desk):
     assert await desk.store.kept(KIND) == {}
 
 
+async def test_a_key_that_is_lent_again_stays_until_the_last_of_its_time(desk: Desk):
+    await desk.lent.note(ONE, GRANT)
+    desk.clock.now += 50
+    await desk.lent.note(ONE, GRANT)
+    await desk.lent.note(TWO, GRANT)
+    assert await desk.later(10) == []
+    assert len(await desk.store.kept(KIND)) == 2
+    assert sorted(await desk.later(50)) == ["ts1", "ts2"]
+    assert await desk.store.kept(KIND) == {}
+
+
 async def test_who_begins_again_goes_on_from_there(desk: Desk):
     await desk.lent.note(TWO, GRANT)
     assert await desk.later(60, desk.another()) == ["ts2"]
