@@ -75,14 +75,20 @@ class Door:
             yield connection
 
     def ssh(
-        self, *words: str, user: str = "alice", answers: str = "wonder", options: str = ""
+        self,
+        *words: str,
+        user: str = "alice",
+        answers: str = "wonder",
+        code: str = "",
+        options: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """OpenSSH's client, which asks nobody but us."""
+        """OpenSSH's client, which asks nobody but us; ``code``: what to say to other questions."""
         folder = self.daemon.folder
         given = f"{options} {OPTIONS} BindAddress={somewhere()}"
         chosen = [word for option in given.split() for word in ("-o", option)]
         askpass = folder / "askpass"
-        askpass.write_text(f"#!/bin/sh\necho '{answers}'\n")
+        said = f"case \"$1\" in *assword:*) echo '{answers}';; *) echo '{code}';; esac"
+        askpass.write_text(f"#!/bin/sh\n{said}\n")
         askpass.chmod(0o755)
         asked = {"SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force"}
         return subprocess.run(

@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import shutil
 import subprocess
 import sys
-import time
-from base64 import b32decode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from daemon import DEADLINE_SECONDS, Answer, Daemon, running, usher, write_config
-
-from usher.enrolment import STEP_SECONDS, code_of
-
-STATIC = {"type": "static", "users": {"alice": "wonder", "bob": "builder"}}
-TOTP = {"type": "totp", "inner": STATIC}
-
-
-class Phone:
-    """An authenticator app, and the paper with the recovery codes."""
-
-    def __init__(self, shown: str) -> None:
-        found = re.search(r"^  ([A-Z2-7]{32})$", shown, re.MULTILINE)
-        assert found, shown
-        self._secret = b32decode(found[1])
-        self.recovery = re.findall(r"^  ([a-z2-9]{5}-[a-z2-9]{5})$", shown, re.MULTILINE)
-
-    def code(self) -> str:
-        """What it shows now."""
-        return code_of(self._secret, int(time.time()) // STEP_SECONDS)
-
-
-def enroll(daemon: Daemon, username: str = "alice") -> Phone:
-    """Do what the administrator does, also for somebody who has lost the phone."""
-    daemon.usher("totp", "remove", username)
-    ended = daemon.usher("totp", "enroll", username)
-    assert ended.returncode == 0, ended.stderr
-    return Phone(ended.stdout)
+from phone import TOTP, Phone, enroll
+from sshclients import LIST, Door, door
 
 
 def login(daemon: Daemon, password: str, *, source: str = "", authid: str = "") -> Answer:
@@ -142,3 +115,26 @@ def test_where_no_daemon_has_ever_run_nobody_can_be_enrolled_and_nothing_is_made
     assert ended.returncode == 1
     assert "there is nothing to change" in ended.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    with door(tmp_path_factory.mktemp("ssh"), authenticator=TOTP) as made:
+        yield made
+
+
+@pytest.mark.skipif(not shutil.which("ssh"), reason="openssh-client is not installed")
+def test_over_ssh_the_code_is_asked_for(at: Door):
+    code = enroll(at.daemon).code()
+    asked = "PreferredAuthentications=keyboard-interactive"
+    refused = at.ssh(LIST, code="wrong", options=asked)
+    assert (refused.returncode, refused.stdout) == (255, "")
+    listed = at.ssh(LIST, code=code, options=asked)
+    assert "[desktop]" in listed.stdout, listed.stderr
+
+
+@pytest.mark.skipif(not shutil.which("ssh"), reason="openssh-client is not installed")
+def test_over_ssh_it_may_stand_behind_the_password_where_that_is_all_there_is(at: Door):
+    password = "wonder" + enroll(at.daemon).code()
+    listed = at.ssh(LIST, answers=password, options="PreferredAuthentications=password")
+    assert "[desktop]" in listed.stdout, listed.stderr

@@ -18,17 +18,20 @@ PASSWORD = Question("Password: ")
 class Conversation:
     """The login asks on one side, in ``run``; the client answers on the other.
 
-    ``prove``: is that their password? It may ask for more.
+    ``prove``: is that their password? It may ask for more: ``questions`` says how often it has,
+    and ``given_up`` whether one was answered with nothing, as x2goclient does when it is cancelled.
     """
 
     def __init__(self, prove: Callable[[str, Ask], Awaitable[bool]]) -> None:
         self._prove = prove
         self._next: asyncio.Future[Challenge | bool] = _future()
         self._answer: asyncio.Future[str] | None = None
+        self.questions = 0
+        self.given_up = False
 
     async def run(self) -> None:
         """The login, which waits for answers until somebody cancels it."""
-        self._tell(await self._prove(await self._ask(PASSWORD), self._ask))
+        self._tell(await self._prove(await self._put(PASSWORD), self._ask))
 
     async def begin(self) -> Challenge | bool:
         """The first question."""
@@ -43,6 +46,12 @@ class Conversation:
         return await self._next
 
     async def _ask(self, question: Question) -> str:
+        self.questions += 1
+        answer = await self._put(question)
+        self.given_up = not answer
+        return answer
+
+    async def _put(self, question: Question) -> str:
         self._answer = _future()
         self._tell(("", "", "", [(question.text, question.echo)]))
         return await self._answer

@@ -15,10 +15,7 @@ MOST_OF_A_SOURCE = 50
 
 FREE_FAILURES = 4
 FREE_FAILURES_OF_A_SOURCE = 40
-"""Of one name at one place, and of all names there: many may share an address.
-
-x2goclient gives a wrong password twice: as the answer to a question, and as a password.
-"""
+"""Of one name at one place, and of all names there: many may share an address."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 8.0

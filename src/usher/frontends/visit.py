@@ -27,6 +27,12 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 10
 """Passwords and keys that may fail on one connection."""
 
+LIBSSH = "SSH-2.0-libssh"
+"""How x2goclient calls itself; it gives its password by keyboard-interactive."""
+
+MOST_QUESTIONS = 3
+"""Logins with a question that may fail: x2goclient begins anew for ever, and keeps the password."""
+
 MOST_COMMANDS = 10
 """Commands at once on one connection."""
 
@@ -48,7 +54,7 @@ class Visit(asyncssh.SSHServer):
         self._house = house
         self._client: Client | None = None
         self._stranger = self._leaving = False
-        self._attempts = self._commands = 0
+        self._attempts = self._questions = self._commands = 0
         self._conversation: Conversation | None = None
         self._login: asyncio.Task[None] | None = None
         self._proved: dict[str, str] = {}  # by the name that was typed
@@ -88,8 +94,8 @@ class Visit(asyncssh.SSHServer):
         return self._house.authorized_keys is not None
 
     def password_auth_supported(self) -> bool:
-        """Always."""
-        return True
+        """For all but x2goclient, which never comes back if it is hung up on with this to try."""
+        return not str(self._conn.get_extra_info("client_version")).startswith(LIBSSH)
 
     def kbdint_auth_supported(self) -> bool:
         """Always."""
@@ -124,7 +130,13 @@ class Visit(asyncssh.SSHServer):
         self, username: str, responses: Sequence[str]
     ) -> Challenge | bool:
         """Go on, unless nobody has asked."""
-        return self._conversation is not None and await self._conversation.go_on(responses)
+        talk = self._conversation
+        verdict = await talk.go_on(responses) if talk else False
+        if talk and talk.questions and verdict is False:
+            self._questions += 1
+            if talk.given_up or self._questions >= MOST_QUESTIONS:
+                self._conn.abort()  # as in _too_many
+        return verdict
 
     def session_requested(self) -> Channel | bool:
         """Room for a command, if there are not too many."""

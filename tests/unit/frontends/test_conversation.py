@@ -36,6 +36,17 @@ async def test_a_login_may_ask_for_more():
         await talk.begin()
         assert await talk.go_on(["wonder"]) == asking("Code: ", echo=True)
         assert await talk.go_on(["123456"]) is True
+    assert (talk.questions, talk.given_up) == (1, False)
+
+
+async def test_it_is_known_who_has_given_up():
+    talk = Conversation(code_too)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(talk.run())
+        await talk.begin()
+        await talk.go_on(["wonder"])
+        assert await talk.go_on([""]) is False
+    assert talk.given_up
 
 
 async def test_answers_that_nobody_waits_for_end_nothing_well():
