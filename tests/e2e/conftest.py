@@ -27,6 +27,7 @@ WHERE = {
     "python3-dbus": "/usr/lib/python3/dist-packages/dbus",
     "python3-x2go": "/usr/lib/python3/dist-packages/x2go",
     "sudo": "sudo",
+    "x2gobroker-agent": "/usr/lib/x2go/x2gobroker-agent",
     "x2goclient": "x2goclient",
     "x2goserver": "x2golistsessions",
     "x2goserver-x2goagent": "x2goagent",
