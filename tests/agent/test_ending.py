@@ -21,7 +21,7 @@ OWNED_ID = ALICE["id"].replace("alice", "daemon")
 @pytest.mark.parametrize("verb", ["suspend", "terminate"])
 @pytest.mark.usefixtures("as_root")
 def test_a_session_is_ended_as_its_owner(sandbox: Sandbox, start: Start, verb: str) -> None:
-    sandbox.session(OWNED)
+    sandbox.session(OWNED, "RUNNING")
     broker = start()
     broker.event("sessions")
     assert broker.ask(verb=verb, session=OWNED_ID)["ok"]
@@ -36,7 +36,7 @@ def test_load_and_answers_go_on_while_a_session_is_suspended(
     os.mkfifo(gate, 0o644)
     sandbox.tool.write_text(f"#!/bin/sh\nread line < '{gate}'\n")
     sandbox.settings["LOAD_SECONDS"] = 0.2
-    sandbox.session(OWNED)
+    sandbox.session(OWNED, "RUNNING")
     broker = start()
     broker.event("sessions")
     broker.write(json.dumps({"id": 99, "verb": "suspend", "session": OWNED_ID}).encode())
@@ -60,7 +60,7 @@ def test_a_tool_that_fails_or_hangs_is_told(
 ) -> None:
     sandbox.tool.write_text(f"#!/bin/sh\n{script}\n")
     sandbox.settings["TOOL_SECONDS"] = 3
-    sandbox.session(OWNED)
+    sandbox.session(OWNED, "RUNNING")
     agent = start("Root")
     agent.event("sessions")
     answer = agent.ask(verb="suspend", session=OWNED_ID)
@@ -68,9 +68,21 @@ def test_a_tool_that_fails_or_hangs_is_told(
     assert why in answer["error"]
 
 
+@pytest.mark.parametrize("state", ["", "STARTING", "RESUMING"])
+def test_a_session_that_is_still_beginning_is_not_suspended(
+    sandbox: Sandbox, start: Start, state: str
+) -> None:
+    sandbox.session(OWNED, state)
+    agent = start("Root")
+    agent.event("sessions")
+    answer = agent.ask(verb="suspend", session=OWNED_ID)
+    assert answer["error"] == "The session is still beginning."
+    assert not sandbox.calls.read_text()
+
+
 def test_a_missing_tool_is_told(sandbox: Sandbox, start: Start) -> None:
     sandbox.settings["TOOLS"] = {"suspend": "/nonexistent/x2gosuspend-session"}
-    sandbox.session(OWNED)
+    sandbox.session(OWNED, "RUNNING")
     agent = start("Root")
     agent.event("sessions")
     assert "nonexistent" in agent.ask(verb="suspend", session=OWNED_ID)["error"]
@@ -93,7 +105,7 @@ def test_the_owner_and_the_verb_have_to_be_permitted(
     sandbox: Sandbox, start: Start, owner: str, rules: str
 ) -> None:
     sandbox.rules(rules)
-    sandbox.session(OWNED.replace("daemon", owner))
+    sandbox.session(OWNED.replace("daemon", owner), "RUNNING")
     agent = start("Root")
     agent.event("sessions")
     request: dict[str, Any] = {"verb": "suspend", "session": OWNED_ID.replace("daemon", owner)}
