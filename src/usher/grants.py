@@ -46,6 +46,9 @@ async def grants(
     if (name := _name_at(profile)) not in ("", BROKER_USER, user.name):
         raise Unavailable(detail=f"at the proxy {proxy.name} they would be {name}")
     servers = dict.fromkeys([selection.server, *(own.server for own in selection.sessions)])
+    if any(proxy.name in (server.name, server.address) for server in servers):
+        # One host would have two rules for one key, and keep the last that it was told.
+        raise Unavailable(detail=f"the proxy {proxy.name} is one of the servers itself")
     return Grants(
         behind,
         proxy,

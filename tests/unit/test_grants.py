@@ -152,6 +152,19 @@ async def test_no_key_is_for_another_account_at_the_proxy():
     assert "at the proxy 198.51.100.1 they would be jump" in refused.value.detail
 
 
+@pytest.mark.parametrize("name", ["10.0.0.1", "ts1", "ts2"])
+async def test_a_proxy_that_is_a_server_of_the_reply_itself_means_no_key(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    async def found(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("10.0.0.1", 0))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+    with pytest.raises(Unavailable) as refused:
+        await made(BEHIND | {"sshproxyhost": name}, OWN)
+    assert f"the proxy {name} is one of the servers" in refused.value.detail
+
+
 async def test_a_proxy_that_nobody_knows_means_no_key(monkeypatch, caplog):
     async def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror("no such name")
