@@ -15,7 +15,7 @@ from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
-from bench import built_in, farm, old_broker, sites, sshd
+from bench import built_in, farm, old_broker, onetime, sites, sshd
 from bench.load import Subject, compare, latencies, paced_connections, percentile, saturate
 from bench.processes import Running, constant, free_port, usher
 
@@ -190,7 +190,7 @@ def _milliseconds(words: list[str], form: bytes, env: dict[str, str]) -> float:
 MEASUREMENTS: Mapping[str, Callable[[Path], None]] = {
     made.__name__: made
     for made in (listing, tls, access, start, reload, cgi, usher_ssh, ssh_server, soak)
-    + (farm.select, farm.dead, farm.storm, farm.memory, farm.idle)
+    + (farm.select, farm.dead, farm.storm, farm.memory, farm.idle, onetime.autologin)
 }
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import statistics
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from time import monotonic, sleep
 from urllib.parse import urlencode, urlsplit
 
 from bench import sites
+from bench.hosts import await_all, hosts
 from bench.load import Subject, compare, latencies, paced, percentile
 from bench.processes import Running, started, usher
 
@@ -89,12 +88,12 @@ def idle(folder: Path) -> None:
     """
     with started(sys.executable, "-m", "bench.agents", str(folder)) as agents:
         port = urlsplit(agents.url).port
-        hosts = [f"{name} (127.0.0.1:{port})" for name in sites.servers(SERVERS)]
+        named = [f"{name} (127.0.0.1:{port})" for name in sites.servers(SERVERS)]
         known = f'key = "{folder}/id"\nknown_hosts = "{folder}/known_hosts"\n'
-        config = sites.farm(folder, hosts, f'type = "usher"\n{known}')
+        config = sites.farm(folder, named, f'type = "usher"\n{known}')
         with usher(folder, config) as broker:
             begun = monotonic()
-            _await_all(folder, SERVERS)
+            await_all(folder, SERVERS)
             print(f"\n{SERVERS} connections to agents, {_sessions(folder)} sessions")
             print(
                 f"  all there after {monotonic() - begun:.0f} s, then {broker.memory_mb():.0f} MB"
@@ -130,28 +129,12 @@ def _farm(folder: Path, agent: str) -> Iterator[Running]:
     folder.mkdir(exist_ok=True)
     silent = agent.count('"ts')
     with usher(folder, sites.farm(folder, sites.servers(SERVERS), agent)) as running:
-        _await_all(folder, SERVERS - silent)
+        await_all(folder, SERVERS - silent)
         yield running
 
 
-def _await_all(folder: Path, count: int) -> None:
-    end = monotonic() + 90
-    while len(_hosts(folder)) < count:
-        if monotonic() > end:
-            raise SystemExit("the farm was not seen")
-        sleep(0.2)
-
-
-def _hosts(folder: Path) -> list[list[str]]:
-    """The lines of ``usher hosts`` about servers that have answered, column by column."""
-    words = [sys.executable, "-m", "usher.cli", "hosts", "-c", str(folder / "usher.toml")]
-    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    rows = [re.split(r" {2,}", line) for line in said.splitlines()[1:]]
-    return [row for row in rows if row[3] != "-"]
-
-
 def _sessions(folder: Path) -> int:
-    return sum(int(row[5]) for row in _hosts(folder))
+    return sum(int(row[5]) for row in hosts(folder))
 
 
 def _forms(farm: Running, kind: str, **fields: str) -> str:

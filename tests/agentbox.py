@@ -174,12 +174,12 @@ class Sandbox:
 
     def session(self, line: str, state: str = "") -> None:
         """Put a session into the database, and the word of its process into its state file."""
-        self.list(self.listing.read_text() + line + "\n")
+        self.replace_list(self.listing.read_text() + line + "\n")
         if state:
             self.state(line, state)
         self.changed()
 
-    def list(self, text: str) -> None:
+    def replace_list(self, text: str) -> None:
         """At one stroke: nobody who lists comes upon half of it."""
         draft = self.folder / "draft"
         draft.write_text(text)

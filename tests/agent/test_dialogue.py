@@ -251,7 +251,7 @@ def test_that_sessions_grow_older_is_no_news(sandbox: Sandbox, start: Start) -> 
     sandbox.session(SQLITE)
     agent = start("Root")
     assert agent.event("sessions")["sessions"] == [ALICE]
-    sandbox.list(SQLITE.replace("|3|", "|4711|") + "\n")
+    sandbox.replace_list(SQLITE.replace("|3|", "|4711|") + "\n")
     sandbox.changed()
     listed_again(sandbox, agent, 1)
     sandbox.session(POSTGRESQL)
