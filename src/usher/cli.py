@@ -5,27 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from usher import commands
 from usher.errors import ConfigError
 from usher.model import Client, client_at
 
 CONFIG = Path("/etc/usher/usher.toml")
 
 Parser = argparse.ArgumentParser
-Run = Callable[[argparse.Namespace], int]
-"""Does what a command says, and returns the exit status."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. Exit status: 2 for a wrong configuration, 1 for anything else that failed."""
     arguments = _parse(argv)
     try:
-        run: Run = arguments.run
-        return run(arguments)
+        return _run(arguments)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -33,6 +29,15 @@ def main(argv: list[str] | None = None) -> int:
         told = f"{error.filename}: {error.strerror}" if error.filename else error
         print(f"usher: {told}", file=sys.stderr)
         return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Import what the command needs, and no more: so every one answers at once."""
+    if arguments.command is None:
+        print(parser().format_help(), end="")
+        return 0
+    status: int = import_module(f"usher.commands.{arguments.command}").run(arguments)
+    return status
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -58,34 +63,31 @@ def parser() -> argparse.ArgumentParser:
     )
     made = argparse.ArgumentParser(prog="usher", description="An X2Go session broker.")
     made.add_argument("--version", action="version", version=f"usher {version('x2go-usher')}")
-    made.set_defaults(run=lambda _: print(made.format_help(), end="") or 0)
-    added = made.add_subparsers(metavar="COMMAND")
+    added = made.add_subparsers(metavar="COMMAND", dest="command")
 
-    def command(name: str, run: Run, about: str, *above: Parser) -> Parser:
+    def command(name: str, about: str, *above: Parser) -> Parser:
         described = f"{about[0].upper()}{about[1:]}."
-        new = added.add_parser(name, help=about, description=described, parents=above)
-        new.set_defaults(run=run)
-        return new
+        return added.add_parser(name, help=about, description=described, parents=above)
 
-    command("serve", commands.serve, "run the broker", config)
-    command("check", commands.check, "tell all that is misconfigured", config)
-    _why(command("why", commands.why, "explain what a user may see", config))
-    revoke = command("revoke", commands.revoke, "end all logins of a user", config)
+    command("serve", "run the broker", config)
+    command("check", "tell all that is misconfigured", config)
+    _why(command("why", "explain what a user may see", config))
+    revoke = command("revoke", "end all logins of a user", config)
     revoke.add_argument("user", type=_user, metavar="USER", help="as they log in")
-    _hosts(command("hosts", commands.hosts, "show the X2Go Servers, or set one up", config))
-    _totp(command("totp", commands.totp, "give users one-time codes, or take them away", config))
-    for name, run, about in _DRAINS:
-        drain = command(name, run, about, config)
+    _hosts(command("hosts", "show the X2Go Servers, or set one up", config))
+    _totp(command("totp", "give users one-time codes, or take them away", config))
+    for name, about in _DRAINS.items():
+        drain = command(name, about, config)
         drain.add_argument("host", type=_host, metavar="HOST", help="as the profiles name it")
-    demo = command("demo", commands.demo, "run a broker with made-up users and servers")
+    demo = command("demo", "run a broker with made-up users and servers")
     demo.add_argument("--port", type=_port, default=8080, metavar="N", help="default: 8080")
     return made
 
 
-_DRAINS = (
-    ("drain", commands.drain, "let a server take no new sessions"),
-    ("undrain", commands.undrain, "let a server take new sessions again"),
-)
+_DRAINS = {
+    "drain": "let a server take no new sessions",
+    "undrain": "let a server take new sessions again",
+}
 
 
 def _why(why: Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import shlex
 import subprocess
@@ -11,7 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from usher.config import Config, arguments
+from usher.commands.daemon import of_the_daemon
+from usher.config import Config, arguments, load
 from usher.errors import ConfigError
 from usher.model import Server
 from usher.plugins import build, installed
@@ -43,6 +45,20 @@ _FILES = {
     "sshd_config.d-usher-agent.conf": ("/etc/ssh/sshd_config.d/usher-agent.conf", "0644"),
     "tmpfiles.d-usher-agent.conf": ("/usr/lib/tmpfiles.d/usher-agent.conf", "0644"),
 }
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the servers, trust one, or tell what one needs."""
+    config = load(arguments.config)
+    match arguments.action, arguments.host:
+        case None, None:
+            return of_the_daemon(config, "hosts", "")
+        case "trust", str(name):
+            return trust(config, name)
+        case "install", str(name):
+            return install(config, name, apply=arguments.apply)
+    print("usher hosts: write trust or install, and a HOST", file=sys.stderr)
+    return 2
 
 
 def trust(config: Config, name: str) -> int:
@@ -150,4 +166,4 @@ def _file(name: str, path: str, mode: str) -> str:
 def _source(name: str) -> Path:
     """A file of the agent's: in the package, or beside it in a checkout."""
     packed = Path(str(files("usher"))) / "agent" / name
-    return packed if packed.exists() else Path(__file__).parents[2] / "packaging" / "agent" / name
+    return packed if packed.exists() else Path(__file__).parents[3] / "packaging" / "agent" / name

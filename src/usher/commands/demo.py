@@ -1,8 +1,10 @@
-"""A broker to play with: made-up users, profiles and servers, and a line for every decision."""
+"""``usher demo``: a broker to play with, with made-up servers and a line for every decision."""
 
 from __future__ import annotations
 
+import argparse
 import errno
+import logging
 import os
 import signal
 import sys
@@ -12,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from usher import logs
 from usher.app import serve
 from usher.audit import Decision
 from usher.config import Config, load
@@ -127,11 +130,13 @@ What the broker decides, until you press Ctrl-C:
 TAKEN = "usher: port {port} is taken; choose another: usher demo --port N, or make demo PORT=N"
 
 
-def run(port: int) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Run the broker on loopback until Ctrl-C, in a folder that is gone afterwards.
 
     Port 0 lets the system choose. Return the exit status: 1 if the port is taken.
     """
+    logs.start(logging.WARNING)
+    port = arguments.port
     with TemporaryDirectory(prefix="usher-demo-") as folder:
         config = _write(Path(folder), port)
         try:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 from io import StringIO
 
 import segno
 
-from usher.config import Config
+from usher.config import Config, load
 from usher.enrolment import Enrolments, Handout
 from usher.plugins import build
 from usher.ports import Store
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Enroll a user, remove one, or show who is enrolled."""
+    config = load(arguments.config)
+    match arguments.action, arguments.user:
+        case None | "list", None:
+            return show(config)
+        case "enroll", str(name) if name:
+            return enroll(config, name)
+        case "remove", str(name) if name:
+            return remove(config, name)
+    print("usher totp: write list, or enroll or remove and a USER", file=sys.stderr)
+    return 2
 
 
 def enroll(config: Config, username: str) -> int:
