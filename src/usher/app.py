@@ -94,7 +94,8 @@ class Daemon:
     async def run(self, announce: Announce) -> None:
         """Serve until SIGTERM or SIGINT. Raises ConfigError when it cannot listen."""
         _allow_many_connections()
-        _collect_rarely()
+        gc.collect()
+        gc.freeze()  # what has been built lives on
         await self._orders.refresh()
         http, unix = self._http_server(), self._unix_socket()
         with blamed(self._config, Socket, "path"):
@@ -233,6 +234,7 @@ class Daemon:
 
 def serve(config: Config, announce: Announce, listener: Listener | None = None) -> None:
     """Run a daemon as this process until SIGTERM or SIGINT. Raises ConfigError and OSError."""
+    _collect_rarely()
     # Whoever asks to reload while we begin is served by the beginning.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Python waits for its threads for ever, and one may have asked somebody who never answers.
@@ -271,8 +273,7 @@ def _allow_many_connections() -> None:
 def _collect_rarely() -> None:
     """Ten thousand profiles are many objects that live on: do not stop everybody to look at them.
 
-    Their memory does not need the collector: nothing in them refers to itself.
+    Nor whoever builds them. Their memory does not need the collector: nothing in them refers to
+    itself.
     """
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(10_000, 20, 100)
