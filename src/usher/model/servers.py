@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from usher.model.people import Address
 
@@ -15,6 +16,10 @@ class Server:
     name: str
     address: str
     port: int = 22
+
+    def __hash__(self) -> int:
+        """The name's, which Python works out once: every selection looks servers up."""
+        return hash(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +96,7 @@ class Grant:
     file: str = "%h/.x2go/authorized_keys"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A server that may be selected; ``leases`` are places promised and not yet taken.
 
     ``weight`` says how much it bears beside others, ``cap`` how many sessions (0: any number).
