@@ -152,6 +152,20 @@ async def test_a_server_with_another_host_key_is_not_talked_to(tmp_path: Path):
             await agent.look(host.server)
 
 
+async def test_the_file_of_known_hosts_is_believed_as_it_is_now(tmp_path: Path):
+    file = tmp_path / "known_hosts"
+    async with existing(tmp_path) as (host, agent):
+        right = file.read_text()
+        for text, why in (("", "usher hosts trust h1"), ("nonsense", "known_hosts cannot be read")):
+            await agent._connections.to(host.server)
+            await agent._connections.close()
+            file.write_text(text)
+            with pytest.raises(ConnectionError, match=why):
+                await agent._connections.to(host.server)
+            agent._connections._entries.clear()  # or it would be left in peace for a second
+            file.write_text(right)
+
+
 async def test_a_key_that_is_not_let_in_is_told_with_its_remedy(tmp_path: Path):
     async with existing(tmp_path) as (host, _):
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "id")
