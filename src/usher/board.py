@@ -23,6 +23,7 @@ class Board:
     ) -> None:
         self.servers = servers
         self.places = {server: place for place, server in enumerate(servers)}
+        self._ports = {server.port for server in servers}
         self._farm = farm
         self._settings = settings
         self._selector = selector
@@ -40,9 +41,13 @@ class Board:
         With ``port``, only to a server that has it.
         """
         self._catch_up()
-        barred = [s for s in self.places if s.port != port] if port is not None else []
+        barred = self._without(port) if port else []
         picked = self._pick(user, [*barred, *avoid]) if avoid else None
         return picked or self._pick(user, barred)
+
+    def _without(self, port: int) -> list[Server]:
+        """As a rule all servers have the same port."""
+        return [] if self._ports == {port} else [s for s in self.places if s.port != port]
 
     def _pick(self, user: User, barred: Collection[Server]) -> Candidate | None:
         places = [self.places[server] for server in barred if server in self.places]
