@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import asyncssh
 
@@ -18,6 +19,7 @@ from usher.frontends.authorized import keys_of
 from usher.frontends.boundary import PATIENCE_SECONDS, Handler, answer, incident, refused
 from usher.frontends.channel import Channel, Output
 from usher.frontends.conversation import Challenge, Conversation
+from usher.frontends.gathering import Gathering
 from usher.frontends.strangers import Strangers
 from usher.model import Ask, Client, Credential, Request, Task, client_at
 from usher.wire.ssh import Ssh
@@ -62,6 +64,7 @@ class Visit(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Somebody is there, whom there may be no room for, or who has gone already."""
         self._conn = conn
+        conn._transport = cast("asyncio.Transport", Gathering(conn._transport))
         self._house.visits.add(self)
         if peer := conn.get_extra_info("peername"):
             self._client = client_at(peer[0])
