@@ -57,6 +57,11 @@ class Pool:
         self.wanted.set()
         return self._pairs.popleft() if self._pairs else None
 
+    def give_back(self, pair: Pair) -> None:
+        """Nobody has seen this one."""
+        if pair.private:
+            self._pairs.appendleft(pair)
+
     def __len__(self) -> int:
         return len(self._pairs)
 
@@ -152,6 +157,7 @@ class Keys:
             wanted = await grants(profile, selection, user, client, pair.public, own=own)
         except (Unavailable, OSError) as error:
             log.warning("no one-time key for %s: %s", user.name, _reason(error))
+            self.pool.give_back(pair)
             return selection
         welcome = await self._authorize(selection, wanted, patience)
         selection = _without(selection, welcome)
@@ -181,17 +187,17 @@ class Keys:
         asked = {self._ask(s, grant): s for s in servers if not s.name.endswith(".invalid")}
         if proxy and wanted.outside:
             asked[self._ask(proxy, wanted.outside)] = proxy
+        # Who has not answered goes on: what comes of it is for the next who is sent there.
         answered, silent = await asyncio.wait(asked, timeout=patience) if asked else (set(), set())
-        for task in silent:  # it goes on: what comes of it is for the next who is sent there
-            self.farm.silent(asked[task])
         welcome = {asked[task] for task in answered if task.result()}
+        lost = any(asked[task] == selection.server for task in silent)
         if proxy and proxy not in welcome:
             log.warning("no one-time key for %s: not at the proxy %s", grant.username, proxy.name)
             welcome.clear()
         welcome &= servers.keys()
         if not welcome:
             self.outstanding.discard(grant)
-        if not welcome and not self.farm.is_up(selection.server):
+        if not welcome and (lost or not self.farm.is_up(selection.server)):
             raise ServerLost(f"{selection.server.name} does not answer")
         return welcome
 

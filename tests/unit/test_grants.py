@@ -174,3 +174,10 @@ async def test_a_proxy_that_nobody_knows_means_no_key(monkeypatch, caplog):
     wanted = profile(BEHIND | {"sshproxyhost": "proxy"})
     assert await keys.hand_out(Selection(ONE), wanted, ALICE, HERE) == Selection(ONE)
     assert "no one-time key for alice: no such name" in caplog.text
+
+
+async def test_a_key_that_would_not_help_at_the_proxy_stays_in_the_pool():
+    _, keys = handing_out()
+    options = BEHIND | {"sshproxysameuser": False, "sshproxyuser": "bob"}
+    selection = await keys.hand_out(Selection(ONE), profile(options), ALICE, HERE)
+    assert (selection.private_key, len(keys.pool)) == ("", 1)
