@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 from usher.model.people import Address
 
@@ -96,7 +95,8 @@ class Grant:
     file: str = "%h/.x2go/authorized_keys"
 
 
-class Candidate(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Candidate:
     """A server that may be selected; ``leases`` are places promised and not yet taken.
 
     ``weight`` says how much it bears beside others, ``cap`` how many sessions (0: any number).
