@@ -19,6 +19,9 @@ from typing import Any
 NEW_ROOT = "/mnt"  # nobody outside sees what is mounted there
 
 FOLDERS = {"run": 755, "tmp": 1777, "home": 755, "root": 700, "dev": 755, "var/log": 755}
+FIRST_UID = 50000
+"""Nobody's number outside, where accounts of tests end with all processes of their number."""
+
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1"}
 SHARED = ("/tmp/.X11-unix", "/tmp/.ICE-unix")
@@ -97,8 +100,8 @@ def name_ourselves(name: str, names: dict[str, str]) -> None:
 
 def let_in(users: dict[str, str], host_key: str) -> None:
     """Make accounts, and the configuration of sshd."""
-    for user in users:
-        run("useradd", "--create-home", "--shell", "/bin/bash", user)
+    for number, user in enumerate(users, FIRST_UID):
+        run("useradd", "--uid", str(number), "--create-home", "--shell", "/bin/bash", user)
     run("chpasswd", said="".join(f"{user}:{word}\n" for user, word in users.items()))
     for file in Path("/etc/ssh/sshd_config.d").glob("*"):
         file.unlink()
