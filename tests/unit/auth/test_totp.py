@@ -7,11 +7,15 @@ from base64 import b32decode
 
 import pytest
 from fakes import FakeAuthenticator, FakeStore
+from hypothesis import given
+from hypothesis import strategies as st
 
-from usher.auth.totp import NOT_ENROLLED, QUESTION, Totp
+from usher.auth.totp import NOT_ENROLLED, QUESTION, Totp, _split
 from usher.enrolment import STEP_SECONDS, Enrolments, code_of
 from usher.errors import AuthFailed
 from usher.model import Credential, Question, client_at
+
+CODES = "[0-9]{6}|[a-hjkmnp-z2-9]{5}-[a-hjkmnp-z2-9]{5}"
 
 HERE, THERE = client_at("192.0.2.1"), client_at("192.0.2.2")
 
@@ -62,6 +66,11 @@ async def refusal(login) -> str:
         await login
     assert error.value.detail or str(error.value)
     return str(error.value)
+
+
+@given(password=st.text(max_size=30), code=st.from_regex(CODES, fullmatch=True))
+def test_a_code_behind_a_password_is_found_whatever_the_password_is(password: str, code: str):
+    assert _split(password + code) == (password, code)
 
 
 class TestWhereNobodyCanBeAsked:
