@@ -21,8 +21,8 @@ from bench.processes import Running, started, usher
 SERVERS, USERS, PER_SECOND, ROUNDS = 500, 200, 200, 5
 SELECT = {"task": "selectsession", "sid": "desk"}
 LIST = {"task": "listsessions"}
-FULL = 'type = "simulated"\npeople = 100\nusers = 20000\n'
-"""About forty sessions on each server: twenty thousand."""
+FULL = 'type = "simulated"\npeople = 100\nusers = 20000\npace = 0.02\n'
+"""About forty sessions on each server: twenty thousand. One lives for some hours."""
 
 IDLE_SECONDS = 20
 SETTLED_SECONDS = 13

@@ -63,6 +63,30 @@ class Person:
             return None
         return _session(self, round(began), at - began < self.rhythm.stay / 2)
 
+    def next_change(self, at: float) -> float:
+        """When their session will be another, or none."""
+        began, stay = self.rhythm.began(at), self.rhythm.stay
+        changes = (began + stay / 2, began + stay, began + self.rhythm.period)
+        return next((change for change in changes if change > at), at)
+
+
+class Crowd:
+    """The people of one server. What they do between two changes is worked out once."""
+
+    def __init__(self, people: tuple[Person, ...]) -> None:
+        self._people = people
+        self._since, self._until = inf, -inf
+        self._sessions: tuple[Session, ...] = ()
+
+    def sessions(self, at: float) -> tuple[Session, ...]:
+        """Those that are there at that time."""
+        if not self._since <= at < self._until:
+            found = [person.session(at) for person in self._people]
+            self._sessions = tuple([session for session in found if session])
+            self._until = min((p.next_change(at) for p in self._people), default=inf)
+            self._since = at
+        return self._sessions
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -113,8 +137,8 @@ class SimulatedFarm:
 
     def moment(self, name: str, at: float) -> Moment:
         """What the server of that name is like at that time."""
-        life, people = _character(self.seed, name, self.people, self.users)
-        sessions = tuple([session for person in people if (session := person.session(at))])
+        life, crowd = _character(self.seed, name, self.people, self.users)
+        sessions = crowd.sessions(at)
         up = life.on(at) or name not in self.dying
         moment = Moment(up, self._delay(name, life, at), sessions)
         if name not in self.lying:
@@ -135,11 +159,11 @@ class SimulatedFarm:
 
 
 @lru_cache(maxsize=4096)
-def _character(seed: int, name: str, people: int, users: int) -> tuple[Rhythm, tuple[Person, ...]]:
+def _character(seed: int, name: str, people: int, users: int) -> tuple[Rhythm, Crowd]:
     """What a server is like for good: how it lives and dies, and who works on it."""
     random = Random(f"{seed} {name}")  # noqa: S311 - plays, guards nothing
     life = Rhythm(LIFE_SECONDS, ALIVE_SECONDS, random.uniform(0, LIFE_SECONDS))
-    return life, tuple(_people(random, name, people, users))
+    return life, Crowd(tuple(_people(random, name, people, users)))
 
 
 def _people(random: Random, server: str, people: int, users: int) -> Iterator[Person]:
@@ -181,6 +205,7 @@ class Simulated:
 
     seed: another number is another farm; the same number is always the same one
     start: how many seconds of the farm's life have passed when the broker starts
+    pace: how many seconds of it pass in one
     people: how many come to each server and go again; two fifths of them are there at a time
     users: among how many users, called user0, user1 and so on
     latency: seconds after which a server answers as a rule; now and then it takes longer
@@ -199,6 +224,7 @@ class Simulated:
         *,
         seed: int = 1,
         start: float = 0.0,
+        pace: float = 1.0,
         people: int = 12,
         users: int = 1000,
         latency: float = 0.0,
@@ -210,11 +236,12 @@ class Simulated:
     ) -> None:
         named = (frozenset(names or ()) for names in (slow, silent, dying, fading, lying))
         self._farm = SimulatedFarm(seed, people, users, latency, *named)
-        self._began = time.monotonic() - start
+        self._began, self._start, self._pace = time.monotonic(), start, pace
 
     async def look(self, server: Server) -> Sight:
         """The server at this time of the farm's life; a dead one is a ConnectionRefusedError."""
-        moment = self._farm.moment(server.name, time.monotonic() - self._began)
+        passed = (time.monotonic() - self._began) * self._pace
+        moment = self._farm.moment(server.name, self._start + passed)
         if moment.delay == inf:
             await asyncio.Event().wait()
         await asyncio.sleep(moment.delay)

@@ -128,3 +128,11 @@ def test_only_a_dying_server_dies_and_it_always_comes_back():
     deaths = [before and not after for before, after in pairwise(life)]
     returns = [after and not before for before, after in pairwise(life)]
     assert sum(deaths) == sum(returns) == 60
+
+
+def test_a_farm_that_is_asked_at_any_time_in_any_order_says_the_same():
+    seconds = [second / 3 for second in range(900)]
+    forwards = [SimulatedFarm().moment("desk1", second) for second in seconds]
+    backwards = [SimulatedFarm().moment("desk1", second) for second in reversed(seconds)]
+    assert forwards == backwards[::-1]
+    assert len(set(forwards)) > 50
