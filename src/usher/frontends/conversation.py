@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,10 @@ Challenge = tuple[str, str, str, list[tuple[str, bool]]]
 
 PASSWORD = Question("Password: ")
 """x2goclient answers this one by itself."""
+
+
+_deadly = re.compile("challenge", re.IGNORECASE)
+"""At this word, x2goclient shows nothing and locks its window for good."""
 
 
 class Conversation:
@@ -53,7 +58,7 @@ class Conversation:
 
     async def _put(self, question: Question) -> str:
         self._answer = _future()
-        self._tell(("", "", "", [(question.text, question.echo)]))
+        self._tell(("", "", "", [(_deadly.sub("question", question.text), question.echo)]))
         return await self._answer
 
     def _tell(self, news: Challenge | bool) -> None:

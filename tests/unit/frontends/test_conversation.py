@@ -78,3 +78,15 @@ async def test_a_login_may_end_when_the_client_has_begun_another_instead():
         await reached.wait()
         turn.cancel()
         go.set()
+
+
+async def test_no_question_has_the_word_that_x2goclient_does_not_survive():
+    async def radius(password: str, ask: Ask) -> bool:
+        return await ask(Question("Challenge 17, or no challenge: ")) == "42"
+
+    talk = Conversation(radius)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(talk.run())
+        await talk.begin()
+        assert await talk.go_on(["wonder"]) == asking("question 17, or no question: ")
+        assert await talk.go_on(["42"]) is True
