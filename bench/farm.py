@@ -32,11 +32,10 @@ SETTLED_SECONDS = 13
 def select(folder: Path) -> None:
     """Select on 500 servers with 20,000 sessions, beside a list whose reply is as long."""
     with _farm(folder, FULL) as farm:
-        mine = _forms(farm, "user", **SELECT)
         subjects = {
             "list": Subject(farm, _forms(farm, "list", **LIST)),
             "select, no session yet": Subject(farm, _forms(farm, "new", **SELECT)),
-            "select, with sessions": Subject(farm, mine),
+            "select, with sessions": Subject(farm, _forms(farm, "user", **SELECT)),
         }
         sizes = ", ".join(f"{name}: {_size(subject)}" for name, subject in subjects.items())
         print(f"\n{_sessions(folder)} sessions; bytes in a reply: {sizes}")

@@ -108,6 +108,7 @@ _BODIES: Final[dict[Task, Callable[[Reply], str]]] = {
     Task.EVENT: _login,
 }
 _is_host: Final = re.compile(r"[!-9;-~]+").fullmatch
+_separators: Final = re.compile(r"[|\s]").sub
 
 
 def server(where: Server, mark: str = "") -> str:
@@ -129,7 +130,7 @@ def _line(resumable: Resumable, mark: str, user: str) -> str:
         *(told.started, told.cookie, told.client, told.graphics_port, told.sound_port, told.last),
         *(told.user, told.age, told.fs_port, user),
     )
-    return "|".join(re.sub(r"[|\s]", "_", str(field)) for field in fields)
+    return "|".join([_separators("_", str(field)) for field in fields])
 
 
 def _password_changed(reason: str) -> str:
