@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import Parameter
+from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args
@@ -207,7 +208,10 @@ def _convert(table: Table, key: str, hint: Any, make: Make | None) -> Any:
             return make(kind, table.inner(key, value))
         raise msgspec.ValidationError(f"cannot be {value!r}")
 
-    return msgspec.convert(table.values[key], hint, dec_hook=ours)
+    value = table.values[key]
+    if isinstance(value, float) and not isfinite(value):  # numbers to TOML, and to nobody else
+        raise msgspec.ValidationError(f"cannot be {value}")
+    return msgspec.convert(value, hint, dec_hook=ours)
 
 
 _WORDS: Mapping[Any, str] = {

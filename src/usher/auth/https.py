@@ -31,6 +31,8 @@ class Https:
     """
 
     def __init__(self, *, url: str, ca: Path | None = None, timeout: float = 10) -> None:
+        if timeout <= 0:
+            raise ValueError(f"timeout must be more than 0 seconds, not {timeout:g}")
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
         if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:

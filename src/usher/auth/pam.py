@@ -20,6 +20,8 @@ class Pam:
     """
 
     def __init__(self, *, socket: Path = Path("/run/usher/pam.sock"), timeout: float = 30) -> None:
+        if timeout <= 0:
+            raise ValueError(f"timeout must be more than 0 seconds, not {timeout:g}")
         self._socket = socket
         self._timeout = timeout
 

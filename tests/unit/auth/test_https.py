@@ -58,3 +58,9 @@ async def test_a_colon_cannot_make_the_server_vouch_for_another_name():
     nowhere = Https(url="http://127.0.0.1:9/")
     with pytest.raises(AuthFailed):
         await nowhere.authenticate(Credential("a:b", "c"), client_at("::1"))
+
+
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_no_time_at_all_is_no_timeout(timeout):
+    with pytest.raises(ValueError, match="timeout must be more than 0 seconds"):
+        Https(url="https://auth.example.org/", timeout=timeout)

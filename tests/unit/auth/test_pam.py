@@ -98,3 +98,9 @@ async def test_a_helper_that_hangs_is_named(tmp_path):
         with pytest.raises(TimeoutError, match=r"pam\.sock in 0.05 seconds"):
             await pam.authenticate(Credential("maja", "x"), HERE)
         await left.wait()
+
+
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_no_time_at_all_is_no_timeout(timeout):
+    with pytest.raises(ValueError, match="timeout must be more than 0 seconds"):
+        Pam(timeout=timeout)
