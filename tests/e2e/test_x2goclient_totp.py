@@ -1,4 +1,4 @@
-"""x2goclient with one-time codes, at the built-in SSH server."""
+"""x2goclient with one-time codes and other questions, at the built-in SSH server."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ from phone import TOTP, Phone, enroll
 NEEDS = X2GOCLIENT
 
 CODE = "Verification code:"
+
+BADGE = """\
+from usher.errors import AuthFailed
+from usher.model import Question
+
+class Badge:
+    async def authenticate(self, credential, client):
+        if await credential.answer_to(Question("PIN of your badge: ")) != "4711":
+            raise AuthFailed
+        return credential.username
+"""
 
 
 class Entrance:
@@ -34,6 +45,17 @@ class Entrance:
 def entrance(tmp_path: Path) -> Iterator[Entrance]:
     with running(tmp_path, profiles=profiles(22), authenticator=TOTP, ssh={"port": 0}) as daemon:
         yield Entrance(daemon)
+
+
+@pytest.fixture
+def badge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that somebody has installed, which asks a question of its own."""
+    info = tmp_path / "badge-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: badge\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[usher.authenticator]\nbadge = badge:Badge\n")
+    (tmp_path / "badge.py").write_text(BADGE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
 @pytest.fixture
@@ -102,4 +124,19 @@ def test_takes_password_and_code_in_one_where_nobody_asks(
     url = entrance.daemon.url.replace("://", "://alice@") + "plain/"
     with x2goclient(screen, url) as client:
         client.login("wonder" + phone.code())
+        assert client.names() == set(NAMES.values())
+
+
+@pytest.mark.usefixtures("badge")
+def test_shows_any_other_question_in_a_terminal(screen: Desktop, tmp_path: Path) -> None:
+    badge = {"type": "badge"}
+    with (
+        running(tmp_path, profiles=profiles(22), authenticator=badge, ssh={"port": 0}) as daemon,
+        x2goclient(screen, Entrance(daemon).url) as client,
+    ):
+        client.login("wonder")
+        client.see("Terminal output:")
+        client.until("a place to type", lambda: any(t.focused for t in screen.look()))
+        screen.type("4711")
+        screen.press("Return")
         assert client.names() == set(NAMES.values())
