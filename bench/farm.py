@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 from bench import sites
 from bench.hosts import await_all, hosts
-from bench.load import Subject, compare, latencies, paced, percentile
-from bench.processes import Running, started, usher
+from bench.load import Subject, compare, compare_latencies, paced, percentile
+from bench.processes import Running, constant, started, usher
 
-SERVERS, USERS, PER_SECOND, ROUNDS = 500, 200, 200, 5
+SERVERS, USERS, PER_SECOND = 500, 200, 200
 SELECT = {"task": "selectsession", "sid": "desk"}
 LIST = {"task": "listsessions"}
 FULL = 'type = "simulated"\npeople = 100\nusers = 20000\npace = 0.02\n'
@@ -30,8 +29,8 @@ SETTLED_SECONDS = 13
 
 
 def select(folder: Path) -> None:
-    """Select on 500 servers with 20,000 sessions, beside a list whose reply is as long."""
-    with _farm(folder, FULL) as farm:
+    """Select on 500 servers with 20,000 sessions, beside a short list and a constant answer."""
+    with _farm(folder, FULL) as farm, constant(200) as same:
         subjects = {
             "list": Subject(farm, _forms(farm, "list", **LIST)),
             "select, no session yet": Subject(farm, _forms(farm, "new", **SELECT)),
@@ -39,10 +38,10 @@ def select(folder: Path) -> None:
         }
         sizes = ", ".join(f"{name}: {_size(subject)}" for name, subject in subjects.items())
         print(f"\n{_sessions(folder)} sessions; bytes in a reply: {sizes}")
-        compare(f"Select on {SERVERS} servers, keep-alive", subjects, "list")
-        print(f"\nThe same at {PER_SECOND}/s")
-        for name, subject in subjects.items():
-            _print_latencies(name, latencies(subject, per_second=PER_SECOND, seconds=15))
+        title = f"Select on {SERVERS} servers, keep-alive"
+        compare(title, subjects, "list")
+        subjects = {"constant answer": Subject(same, "x=y"), **subjects}
+        compare_latencies(title, subjects, "constant answer", per_second=PER_SECOND)
 
 
 def dead(folder: Path) -> None:
@@ -50,18 +49,12 @@ def dead(folder: Path) -> None:
     half = f"silent = {json.dumps(sites.servers(SERVERS)[::2])}\n"
     with _farm(folder / "well", FULL) as well, _farm(folder / "dead", FULL + half) as ill:
         sleep(SETTLED_SECONDS)
-        taken: dict[str, list[float]] = {"all well": [], "half of them silent": []}
-        ratios = []
-        for _ in range(ROUNDS):
-            for all_of_it, farm in zip(taken.values(), (well, ill), strict=True):
-                subject = Subject(farm, _forms(farm, "new", **SELECT))
-                all_of_it += latencies(subject, per_second=PER_SECOND, seconds=6)
-                ratios.append(percentile(all_of_it[-PER_SECOND * 6 :], 0.99))
-    print(f"\nSelect on {SERVERS} servers at {PER_SECOND}/s")
-    for name, all_of_it in taken.items():
-        _print_latencies(name, sorted(all_of_it))
-    ratio = statistics.median(b / a for a, b in zip(ratios[::2], ratios[1::2], strict=True))
-    print(f"  p99 of the second beside the first, median of {ROUNDS} rounds: {ratio:.2f}")
+        subjects = {
+            "all well": Subject(well, _forms(well, "new", **SELECT)),
+            "half of them silent": Subject(ill, _forms(ill, "new", **SELECT)),
+        }
+        title = f"Select on {SERVERS} servers"
+        compare_latencies(title, subjects, "all well", per_second=PER_SECOND)
 
 
 def storm(folder: Path) -> None:
@@ -143,8 +136,3 @@ def _forms(farm: Running, kind: str, **fields: str) -> str:
 
 def _size(subject: Subject) -> int:
     return len(paced(subject, PER_SECOND, 1)[0].body)
-
-
-def _print_latencies(name: str, taken: list[float]) -> None:
-    print(f"  {name:32}p50 {percentile(taken, 0.5):6.2f} ms  p99 {percentile(taken, 0.99):6.2f} ms",
-          flush=True)  # fmt: skip

@@ -110,6 +110,25 @@ def compare(
     return ratios
 
 
+def compare_latencies(
+    title: str, subjects: Mapping[str, Subject], yardstick: str, *, per_second: float
+) -> None:
+    """Ask the subjects in turn at this rate, print each one's latencies beside the yardstick's."""
+    rounds = [
+        {name: latencies(subject, per_second=per_second, seconds=5) for name, subject in turn}
+        for turn in [subjects.items()] * ROUNDS
+    ]
+    print(f"\n{title}, {per_second:.0f}/s\n{'':34}{'p50 ms':>8}{'p99 ms':>8}{'p99 ratio':>11}")
+    for name in subjects:
+        p50, p99 = (
+            statistics.median(percentile(r[name], part) for r in rounds) for part in (0.5, 0.99)
+        )
+        ratio = statistics.median(
+            percentile(r[name], 0.99) / percentile(r[yardstick], 0.99) for r in rounds
+        )
+        print(f"  {name:32}{p50:8.2f}{p99:8.2f}{ratio:11.2f}", flush=True)
+
+
 def latencies(subject: Subject, *, per_second: float, seconds: float) -> list[float]:
     """Milliseconds from when each request was due to its answer, at this rate, sorted."""
     count = int(per_second * seconds)
