@@ -18,6 +18,7 @@ from e2e.sshdoor import Door, door
 
 WHERE = {
     "at-spi2-core": "/usr/libexec/at-spi2-registryd",
+    "curl": "curl",
     "dbus-daemon": "dbus-daemon",
     "iproute2": "/usr/sbin/ip",
     "lighttpd": "/usr/sbin/lighttpd",

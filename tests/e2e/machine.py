@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from typing import Any, TypeVar
 
 from daemon import DEADLINE_SECONDS, Log
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 0.1
 
 WEB_ACCOUNT = "www-data"
 
@@ -100,6 +107,17 @@ def running(
                 process.wait(DEADLINE_SECONDS)
             finally:
                 process.kill()
+
+
+def until(process: subprocess.Popen[Any], look: Callable[[], T | None]) -> T | None:
+    """What the look finds; repeated until it finds something, the process ends, or time is up."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if found := look():
+            return found
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_EVERY_SECONDS)
+    return None
 
 
 def become(name: str) -> tuple[str, ...]:

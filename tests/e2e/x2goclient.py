@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from daemon import Log
 from e2e.desktop import DESKTOP, Desktop, Thing
+from e2e.machine import until
 
 T = TypeVar("T")
 
@@ -18,9 +18,6 @@ X2GOCLIENT = (*DESKTOP, "x2goclient")
 """The Debian packages that this takes."""
 
 OPTIONS = ("--debug", "--no-menu", "--add-to-known-hosts", "--bypass-cleanup-helper")
-
-PATIENCE_SECONDS = 30.0
-LOOK_EVERY_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,11 @@ class X2goClient:
         """The thing on the screen that bears this text, and only this; waits for it."""
         return self.until(repr(text), lambda: self._find(text))
 
+    def push(self, name: str) -> None:
+        """Click at a button until it has gone; one that has only just come may still move."""
+        self.see(name)
+        self.until(f"that {name!r} goes", lambda: self._has_pushed(name))
+
     def fill(self, label: str, text: str) -> None:
         """Type into the field beside this label."""
         self.desktop.click(self.until(f"a field at {label}", lambda: self._field(label)))
@@ -65,16 +67,19 @@ class X2goClient:
 
     def until(self, what: str, look: Callable[[], T | None]) -> T:
         """What the look finds; it is repeated until it finds something."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end and self.process.poll() is None:
-            if found := look():
-                return found
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(LOOK_EVERY_SECONDS)
-        raise AssertionError(self._sorry(what))
+        found = until(self.process, look)
+        if not found:
+            raise AssertionError(self._sorry(what))
+        return found
 
     def _find(self, text: str) -> Thing | None:
         return next((thing for thing in self.desktop.look() if thing.name == text), None)
+
+    def _has_pushed(self, name: str) -> bool:
+        button = self._find(name)
+        if button:
+            self.desktop.click(button)
+        return not button
 
     def _field(self, label: str, *, focused: bool = False) -> Thing | None:
         _, y = self.see(label).middle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from daemon import running as broker_running
 from e2e.desktop import Desktop, desktop
 from e2e.farm.host import Host, hosts, key_pair
 from e2e.farm.lan import ADDRESSES, Lan, Namespaces, lan
-from e2e.machine import Account
+from e2e.machine import Account, until
 
 PASSWORD = "alice's on the servers"
 
@@ -27,11 +27,15 @@ rootless = true
 sound = false
 fstunnel = false
 print = false
+autologin = true
+user = BROKER_USER
 broker-session-autologin = true
 
 [xterm]
 name = A terminal
 """
+
+SELECT = "task=selectsession&user=alice&password=wonder&sid=xterm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +78,30 @@ class Farm:
         target = f"{user}@{ADDRESSES[host.name]}"
         return (*place.inside("net"), "ssh", "-F", "none", *words, "-i", str(key), target)
 
+    def shown(self, place: str) -> tuple[Host, str] | None:
+        """The session that runs and is shown at this place, and its server."""
+        living = (host for host in (self.h1, self.h2) if host.lives)
+        every = ((host, id, found) for host in living for id, found in host.sessions().items())
+        return next(((host, id) for host, id, found in every if found == ("R", place)), None)
+
     @contextmanager
-    def broker(self) -> Iterator[Daemon]:
-        """A broker on the network, for these servers."""
-        place = self.lan.broker.inside("net")
-        http = {"host": ADDRESSES["broker"]}
+    def broker(self, settings: str = "") -> Iterator[Daemon]:
+        """A broker on the network, for these servers; with more settings of the profile."""
+        # The child that makes keys is as nice as can be: here, just as nice as everybody else.
+        place = (*self.lan.broker.inside("net"), "nice", "--adjustment=-19")
+        http = {"host": ADDRESSES["broker"], "plaintext": True}
+        tables = {"http": http, "keys": {"pool": 4}, **self.tables}
         with broker_running(
-            self.folder, place=place, profiles=PROFILES, http=http, **self.tables
+            self.folder, place=place, profiles=PROFILES + settings, **tables
         ) as daemon:
+            assert until(daemon.process, lambda: "KEY" in self.select(daemon))
             yield daemon
+
+    def select(self, broker: Daemon) -> str:
+        """What alice is told who selects the terminal."""
+        url = f"{broker.url}plain/"
+        command = (*self.lan.broker.inside("net"), "curl", "--silent", "--data", SELECT, url)
+        return subprocess.check_output(command, text=True, timeout=DEADLINE_SECONDS)
 
     @contextmanager
     def desktop(self, name: str, account: Account) -> Iterator[Desktop]:
@@ -95,10 +114,10 @@ class Farm:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Farm]:
+def running(folder: Path, keys: Mapping[str, Path]) -> Iterator[Farm]:
     """Two servers that are up, as ``usher hosts install`` leaves them."""
     key = key_pair(folder / "key")
-    with lan() as network, hosts(network, folder, {"alice": PASSWORD}, "h1", "h2") as made:
+    with lan() as network, hosts(network, {"alice": PASSWORD}, keys) as made:
         known = folder / "known_hosts"
         known.write_text("".join(host.known_host for host in made))
         tables = {"agent": {"type": "usher", "key": key, "known_hosts": known}}
@@ -109,3 +128,21 @@ def running(folder: Path) -> Iterator[Farm]:
             host.setup = installed.stdout
             host.start()
         yield Farm(network, *made, folder, tables)
+
+
+def knows(agent: Dialogue, states: list[str]) -> dict[str, Any]:
+    """What the agent tells of the sessions, once their states are these.
+
+    It may have told while it was asked for something else.
+    """
+
+    def fits(said: dict[str, Any]) -> bool:
+        return "sessions" in said and [found["state"] for found in said["sessions"]] == states
+
+    told = [said for said in agent.heard if "sessions" in said][-1:]
+    return next(filter(fits, told), None) or agent.hear(fits)
+
+
+def suspend(agent: Dialogue, session: str) -> None:
+    """Have the agent suspend a session, as soon as it has wholly begun."""
+    assert until(agent.process, lambda: agent.ask(verb="suspend", session=session)["ok"])

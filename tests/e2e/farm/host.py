@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import debian
-from daemon import DEADLINE_SECONDS
-from e2e.farm.lan import ADDRESSES, Lan, Namespaces, namespaces
+from daemon import DEADLINE_SECONDS, Log
+from e2e.farm.lan import ADDRESSES, NAMES, Lan, Namespaces, namespaces
 from e2e.machine import become
 
 X2GOSERVER = (
-    *("iproute2", "openssh-server", "sudo"),
+    *("curl", "iproute2", "openssh-server", "sudo"),
     *("x2goserver", "x2goserver-x2goagent", "xauth", "xterm"),
 )
 """The Debian packages that this takes."""
@@ -37,14 +37,25 @@ class Host:
     name: str
     users: Mapping[str, str] = field(repr=False)
     host_key: Path
-    setup: str = ""
-    _life: ExitStack = field(default_factory=ExitStack)
-    _now: Namespaces | None = None
+    setup: str = field(default="", repr=False)
+    _life: ExitStack = field(default_factory=ExitStack, repr=False)
+    _now: Namespaces | None = field(default=None, repr=False)
 
     @property
     def known_host(self) -> str:
         """Its line in a file of known hosts."""
         return f"{self.name} {self.host_key.with_suffix('.pub').read_text()}"
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has been started, and not killed since."""
+        return self._now is not None
+
+    @property
+    def log(self) -> Log:
+        """What its programs tell the system's log."""
+        assert self._now, f"{self.name} is dead"
+        return self._now.log
 
     def start(self) -> None:
         """Begin to live, with no sessions. Returns when it lets users in."""
@@ -60,6 +71,8 @@ class Host:
     def kill(self) -> None:
         """End all that runs on it. Whoever calls it later gets no answer."""
         self._life.close()
+        if self._now:
+            print(f"{self.name}:\n{self._now.log.whole()}")  # pytest shows it when the test fails
         self._now = None
 
     def freeze(self) -> None:
@@ -83,16 +96,16 @@ class Host:
         assert not done.returncode, f"{command} on {self.name}: {done.stderr}{done.stdout}"
         return done.stdout
 
-    def sessions(self) -> dict[str, str]:
-        """The sessions in its database, with their states."""
-        lines = self.run(LISTING, self.name).splitlines()
-        return {fields[1]: fields[4] for fields in (line.split("|") for line in lines)}
+    def sessions(self) -> dict[str, tuple[str, str]]:
+        """The sessions in its database: the state of each, and where its client is or was."""
+        lines = (line.split("|") for line in self.run(LISTING, self.name).splitlines())
+        return {fields[1]: (fields[4], NAMES.get(fields[7], "")) for fields in lines}
 
 
 @contextmanager
-def hosts(lan: Lan, folder: Path, users: Mapping[str, str], *names: str) -> Iterator[list[Host]]:
-    """X2Go Servers that do not live yet; dead at the end."""
-    made = [Host(lan, name, users, key_pair(folder / f"{name}_host_key")) for name in names]
+def hosts(lan: Lan, users: Mapping[str, str], keys: Mapping[str, Path]) -> Iterator[list[Host]]:
+    """X2Go Servers that do not live yet, with these host keys; dead at the end."""
+    made = [Host(lan, name, users, key) for name, key in keys.items()]
     with ExitStack() as stack:
         for host in made:
             stack.callback(host.kill)

@@ -15,6 +15,7 @@ NUMBERS = {"broker": 1, "h1": 11, "h2": 12, "desk": 21, "sofa": 22}
 """Who may be on the network, and the last part of their addresses."""
 
 ADDRESSES = {name: f"10.0.0.{number}" for name, number in NUMBERS.items()}
+NAMES = {address: name for name, address in ADDRESSES.items()}
 
 PLACE = ("sh", "-c", "echo $$; exec cat")
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from agentbox import Dialogue
 from e2e.desktop import DESKTOP, Desktop
-from e2e.farm.farm import PASSWORD, Farm
+from e2e.farm.farm import PASSWORD, Farm, knows, suspend
 from e2e.farm.host import X2GOSERVER, key_pair
 from e2e.farm.lan import ADDRESSES
 from e2e.machine import Account
@@ -32,9 +30,9 @@ def test_sees_a_session_begin_suspends_it_and_ends_it(farm: Farm, account: Accou
                 *("alice", "h1"),
                 ADDRESSES["desk"],
             )
-            assert agent.ask(verb="suspend", session=running["id"])["ok"]
+            suspend(agent, running["id"])
             knows(agent, ["S"])
-        assert farm.h1.sessions() == {running["id"]: "S"}
+        assert farm.h1.sessions() == {running["id"]: ("S", "desk")}
         assert agent.ask(verb="terminate", session=running["id"])["ok"]
         knows(agent, [])
         assert "x2goagent" not in farm.h1.run("ps", "ax")
@@ -63,19 +61,6 @@ def test_is_all_that_the_key_of_the_broker_can_run(farm: Farm) -> None:
     said = farm.ssh(place, farm.h1, "usher-agent", key, "cat /etc/passwd").stdout
     assert '"event": "hello"' in said
     assert "root:" not in said
-
-
-def knows(agent: Dialogue, states: list[str]) -> dict[str, Any]:
-    """What the agent tells of the sessions, once their states are these.
-
-    It may have told while it was asked for something else.
-    """
-
-    def fits(said: dict[str, Any]) -> bool:
-        return "sessions" in said and [found["state"] for found in said["sessions"]] == states
-
-    told = [said for said in agent.heard if "sessions" in said][-1:]
-    return next(filter(fits, told), None) or agent.hear(fits)
 
 
 @contextmanager
