@@ -19,6 +19,7 @@ from pathlib import Path
 import argon2
 import bcrypt
 
+from usher import places
 from usher.errors import AuthFailed, Fault
 from usher.model import Client, Credential
 
@@ -107,6 +108,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def _read(path: Path) -> _Users:
     """Raises OSError or ValueError when the file as a whole cannot be read."""
+    places.readable(path)  # a device or a pipe could keep us for ever
     stamp = _stamp(path)
     checks: dict[str, Check] = {}
     faults = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from pathlib import Path
 
 import argon2
 import bcrypt
@@ -196,6 +197,11 @@ async def test_a_changed_file_says_what_is_wrong_with_it(write, caplog):
 def test_a_file_that_is_not_there_is_found_at_the_start(tmp_path):
     with pytest.raises(FileNotFoundError):
         Htpasswd(path=tmp_path / "missing")
+
+
+def test_what_is_no_file_is_found_at_the_start():
+    with pytest.raises(OSError, match="is no file"):
+        Htpasswd(path=Path("/dev/zero"))
 
 
 def test_hashes_are_not_printed(write):
