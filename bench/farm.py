@@ -25,7 +25,7 @@ FULL = 'type = "simulated"\npeople = 100\nusers = 20000\npace = 0.02\n'
 
 IDLE_SECONDS = 20
 SETTLED_SECONDS = 13
-"""Until a server that does not answer counts as down, whoever is asked."""
+"""Until a server that does not answer counts as down, and a beginning is over."""
 
 
 def select(folder: Path) -> None:
@@ -90,6 +90,7 @@ def idle(folder: Path) -> None:
             print(
                 f"  all there after {monotonic() - begun:.0f} s, then {broker.memory_mb():.0f} MB"
             )
+            sleep(SETTLED_SECONDS)
             before = broker.cpu_seconds()
             sleep(IDLE_SECONDS)
             used = (broker.cpu_seconds() - before) / IDLE_SECONDS
