@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from usher.logs import printable
+
 
 class BrokerError(Exception):
     """No. ``message`` is what the client reads, unless another is given."""
@@ -81,7 +83,7 @@ class Fault:
 
     def __str__(self) -> str:
         prefix = "warning: " if self.warning else ""
-        return f"{self.path}:{self.line}: {self.key}: {prefix}{self.message}"
+        return printable(f"{self.path}:{self.line}: {self.key}: {prefix}{self.message}")
 
 
 class ConfigError(Exception):

@@ -70,6 +70,7 @@ FAULTS = [
     ("[authid]\nlifetime = 0", "11: authid.lifetime: 0 is no time: write seconds"),
     ("[authid]\nlifetime = -5", "11: authid.lifetime: -5 is no time"),
     ("[selector]\nbusy = nan", "11: selector.busy: write a number without quotes"),
+    ('[http]\nhost = "a\\nb"', r"11: http.host: a\nb is not loopback"),
     ("[authid]\nbind_address = 1", "11: authid.bind_address: write true or false, without quotes"),
     ("[socket]\nrelays = 'www-data'", "11: socket.relays: write a list of texts in quotes"),
     ("[agent]\ntype = 'simulatd'", "11: agent.type: unknown type 'simulatd': did you mean"),
