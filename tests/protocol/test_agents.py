@@ -66,6 +66,18 @@ async def test_the_existing_agent_is_called_byte_for_byte_as_it_always_was(tmp_p
     assert host.commands == ["sh -c '/usr/lib/x2go/x2gobroker-agent alice listsessions'"]
 
 
+async def test_sessions_that_come_some_time_after_the_ok_are_heard(tmp_path: Path):
+    async def say(process: Process) -> None:
+        for part in LISTING.splitlines(keepends=True):
+            process.stdout.write(part)
+            await asyncio.sleep(0.1)
+
+    async with agent_server(tmp_path, say) as host:
+        agent = Ssh(store=FakeStore(), **host.options)  # type: ignore[arg-type]
+        assert await agent.sessions(host.server, "alice") == [ALICE]
+        await agent._connections.close()
+
+
 async def test_its_load_is_asked_for_now_and_then_over_one_connection(tmp_path: Path):
     async with existing(tmp_path) as (host, agent):
         sights = [await agent.look(host.server) for _ in range(3)]

@@ -157,10 +157,16 @@ async def _run(connection: asyncssh.SSHClientConnection, command: str) -> tuple[
     """What a command prints and complains of. Every word in it was checked or quoted."""
     async with connection.create_process(f"sh -c '{command}'", errors="replace") as process:
         process.stdin.write_eof()
-        said, noise = await asyncio.gather(
-            process.stdout.read(ANSWER_BYTES), process.stderr.read(ANSWER_BYTES)
-        )
+        said, noise = await asyncio.gather(_all(process.stdout), _all(process.stderr))
     return said, noise
+
+
+async def _all(stream: asyncssh.SSHReader[str]) -> str:
+    """What comes until the end: the real agent says OK some time before the rest."""
+    try:
+        return await stream.readexactly(ANSWER_BYTES)
+    except asyncio.IncompleteReadError as ended:
+        return str(ended.partial)
 
 
 def key_line(grant: Grant, now: float) -> str:
