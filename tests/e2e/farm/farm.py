@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,17 @@ broker-session-autologin = true
 [xterm]
 name = A terminal
 """
+
+EXISTING = """\
+install -d -m 0700 -o x2gobroker -g x2gobroker ~x2gobroker/.ssh
+cat > ~x2gobroker/.ssh/authorized_keys <<'END'
+command="/usr/lib/x2go/x2gobroker-agent",no-port-forwarding,no-X11-forwarding,no-pty {key}
+END
+cat > /etc/ssh/sshd_config.d/x2go.conf <<'END'
+AuthorizedKeysFile .ssh/authorized_keys .x2go/authorized_keys
+END
+"""
+"""What administrators have done for an existing broker, beside installing its agent."""
 
 SELECT = "task=selectsession&user=alice&password=wonder&sid=xterm"
 
@@ -114,20 +125,32 @@ class Farm:
 
 
 @contextmanager
-def running(folder: Path, keys: Mapping[str, Path]) -> Iterator[Farm]:
-    """Two servers that are up, as ``usher hosts install`` leaves them."""
-    key = key_pair(folder / "key")
+def running(
+    folder: Path, keys: Mapping[str, Path], existing: Collection[str] = ()
+) -> Iterator[Farm]:
+    """Two servers that are up: with our agent, but for those with the agent of existing farms."""
+    key, known = key_pair(folder / "key"), folder / "known_hosts"
+    ours = {"type": "usher", "key": key, "known_hosts": known}
+    theirs = {**ours, "type": "ssh"}
+    agents = (ours, {"type": "mixed", "preferred": ours, "fallback": theirs}, theirs)
+    tables = {"agent": agents[len(existing)]}
+    config = write_config(folder, profiles=PROFILES, **tables)
     with lan() as network, hosts(network, {"alice": PASSWORD}, keys) as made:
-        known = folder / "known_hosts"
         known.write_text("".join(host.known_host for host in made))
-        tables = {"agent": {"type": "usher", "key": key, "known_hosts": known}}
-        config = write_config(folder, profiles=PROFILES, **tables)
         for host in made:
-            installed = usher("hosts", "install", host.name, "-c", str(config))
-            assert not installed.returncode, installed.stderr
-            host.setup = installed.stdout
+            host.setup = _theirs(key) if host.name in existing else _ours(config, host)
             host.start()
         yield Farm(network, *made, folder, tables)
+
+
+def _ours(config: Path, host: Host) -> str:
+    installed = usher("hosts", "install", host.name, "-c", str(config))
+    assert not installed.returncode, installed.stderr
+    return installed.stdout
+
+
+def _theirs(key: Path) -> str:
+    return EXISTING.format(key=key.with_suffix(".pub").read_text().strip())
 
 
 def knows(agent: Dialogue, states: list[str]) -> dict[str, Any]:
