@@ -23,7 +23,8 @@ SQLITE = (
     f"402|alice-50-1795414336_stRxterm_dp24|50|{HOST}|R|2026-11-23T06:12:16"
     "|a801225b037d5981104c25ae6193fb0d|10.91.0.3|56110|56111|2026-11-23T06:12:18|alice|3|56112|-1|-1"
 )
-POSTGRESQL = "|".join(SQLITE.replace("alice", "bob").split("|")[:14])
+# PostgreSQL has 33 characters for the 32 of a cookie.
+POSTGRESQL = "|".join(SQLITE.replace("alice", "bob").replace("193fb0d", "193fb0d ").split("|")[:14])
 ALICE: dict[str, Any] = {
     "agent_pid": 402,
     "id": "alice-50-1795414336_stRxterm_dp24",

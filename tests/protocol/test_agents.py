@@ -78,6 +78,12 @@ async def test_sessions_that_come_some_time_after_the_ok_are_heard(tmp_path: Pat
         await agent._connections.close()
 
 
+async def test_a_session_of_a_postgresql_farm_is_the_same_session(tmp_path: Path):
+    line = LISTING.replace(b"f641df|", b"f641df |").replace(b"|-1|-1\n", b"\n")
+    async with existing(tmp_path, ANSWERS | {"alice listsessions": line}) as (host, agent):
+        assert await agent.sessions(host.server, "alice") == [ALICE]
+
+
 async def test_its_load_is_asked_for_now_and_then_over_one_connection(tmp_path: Path):
     async with existing(tmp_path) as (host, agent):
         sights = [await agent.look(host.server) for _ in range(3)]

@@ -20,7 +20,7 @@ def read_sessions(lines: Iterable[str]) -> Iterator[Session]:
     Raises ValueError when a line is not one of x2golistsessions.
     """
     for line in lines:
-        fields = line.split("|")
+        fields = [field.strip() for field in line.split("|")]  # PostgreSQL fills up the cookie
         if len(fields) not in _FIELDS or not all(map(_is_word, fields)):
             raise ValueError(f"not a line of x2golistsessions: {line[:200]!r}")
         if fields[4] in list(State):
