@@ -1,6 +1,6 @@
 # Everything from a fresh clone: each of these sets up what it needs.
 #   make demo     a broker to play with (another port: make demo PORT=8081)
-#   make test     everything that can fail: make check, then the real clients
+#   make test     everything that can fail: make check, then the agent and the real clients
 #   make check    the linters, the types and the quick tests
 #   make bench    how fast it is
 #   make docs     docs/reference.md, from the code
@@ -19,14 +19,14 @@ demo: $(VENV)/installed
 	@$(BIN)/usher demo --port $(PORT)
 
 test: check
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/agent tests/e2e
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --quiet -n 4 --dist loadfile --ignore=tests/e2e
+	$(BIN)/python -m pytest --quiet -n 4 --dist loadfile --ignore=tests/agent --ignore=tests/e2e
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench

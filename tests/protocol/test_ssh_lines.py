@@ -149,4 +149,4 @@ def test_a_crowd_without_a_login_is_turned_away_and_breaks_nothing(at: Door):
             with suppress(ConnectionError):
                 greeted += connection.recv(4) == b"SSH-"
         assert greeted == MOST_OF_A_SOURCE
-    assert "no room for another connection from" in at.daemon.log.text()
+    at.daemon.log.wait_for("no room for another connection from")
