@@ -97,6 +97,8 @@ class X2goClient:
 @contextmanager
 def x2goclient(desktop: Desktop, url: str, *options: str) -> Iterator[X2goClient]:
     """x2goclient with this broker, and options of its own."""
+    # python-x2go leaves settings there that hide the window as soon as a session runs.
+    (desktop.account.home / ".x2goclient" / "settings").unlink(missing_ok=True)
     command = ("x2goclient", *OPTIONS, f"--broker-url={url}", *options)
     with desktop.account.running(*command, **desktop.environment) as (process, log):
         yield X2goClient(desktop, process, log)
