@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from usher import places
 from usher.errors import Fault
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class AccountMaps:
 
     def _now(self, path: str) -> AccountMap:
         known = self._maps.get(path)
-        if known is None or known.stamp != _stamp(Path(path)):
+        if known is None or known.stamp != places.stamp(Path(path)):
             known = self._maps[path] = read_map(path, known or AccountMap())
             for fault in known.faults:
                 log.warning("%s", fault)
@@ -53,7 +54,7 @@ class AccountMaps:
 def read_map(path: str, before: AccountMap = AccountMap()) -> AccountMap:
     """The map as it is now; ``before``, with a fault, when it cannot be read."""
     file = Path(path)
-    stamp = _stamp(file)  # before reading: a change while we read is then seen
+    stamp = places.stamp(file)  # before reading: a change while we read is then seen
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
@@ -76,12 +77,3 @@ def _entries(lines: Iterable[str]) -> Iterable[tuple[int, str]]:
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
             yield number, line
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Is another one when the file is; empty when there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

@@ -16,6 +16,15 @@ SOCKET_BYTES = 107
 """The longest path of a Unix socket that Linux takes."""
 
 
+def stamp(path: Path) -> tuple[int, ...]:
+    """Is another one when the file is; empty when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
 def readable(path: Path) -> None:
     """There is such a file, and it can be read to its end."""
     if not S_ISREG(path.stat().st_mode):

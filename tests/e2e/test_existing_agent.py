@@ -117,7 +117,7 @@ async def test_what_the_agents_tools_cannot_do_is_no_key(
     agent: tuple[AgentServer, Ssh], account: Account, key: Path
 ):
     host, plugin = agent
-    nowhere = Grant(account.name, grant(account, key).key, 60, HERE, file="/root/%u/keys")
+    nowhere = Grant(account.name, grant(account, key).key, 60, HERE, file="/etc/%u/keys")
     with pytest.raises(Unavailable) as refused:
         await plugin.authorize(host.server, nowhere)
     assert "Permission denied" in refused.value.detail

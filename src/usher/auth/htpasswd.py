@@ -60,7 +60,7 @@ class Htpasswd:
         return self._users.faults
 
     def _check(self, username: str, password: str) -> bool:
-        if _stamp(self._path) != self._users.stamp:
+        if places.stamp(self._path) != self._users.stamp:
             self._reread()
         users = self._users
         known = users.checks.get(username)
@@ -68,7 +68,7 @@ class Htpasswd:
         return check(password.encode()) and known is not None
 
     def _reread(self) -> None:
-        stamp = _stamp(self._path)  # before reading: a change while we read is then seen
+        stamp = places.stamp(self._path)  # before reading: a change while we read is then seen
         try:
             self._users = _read(self._path)
         except (OSError, ValueError) as error:
@@ -97,19 +97,10 @@ class _Users:
         return self.order[hash(username) % len(self.order)] if self.order else lambda _: False
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Is another one when the file is; empty when there is no file."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
-
-
 def _read(path: Path) -> _Users:
     """Raises OSError or ValueError when the file as a whole cannot be read."""
     places.readable(path)  # a device or a pipe could keep us for ever
-    stamp = _stamp(path)
+    stamp = places.stamp(path)
     checks: dict[str, Check] = {}
     faults = []
     with path.open(encoding="utf-8") as file:
