@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from fakes import FakeAgent, FakeAuthenticator, FakeClock, FakeProfiles
+from msgspec.structs import replace
 
 from usher.access import Catalogue
 from usher.accounts import AccountMaps

@@ -10,12 +10,13 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 from hmac import compare_digest
 from math import inf
 from secrets import token_bytes
+
+from msgspec import Struct
 
 from usher.model import AuthId, Client, Login
 
@@ -36,8 +37,7 @@ class Doubt(Enum):
     SOMEBODY_ELSE = "given to another user"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What a token says, and why it may not count."""
 
     username: str = ""

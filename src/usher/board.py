@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from math import inf
-from random import Random
+from collections.abc import Collection, Sequence, Set
 
 from usher.farm import NEVER, Farm
 from usher.model import Candidate, Server, User
 from usher.ports import Ranking, Selector
+from usher.ranks import Ranks
 from usher.settings import Settings
 
 
@@ -30,8 +29,7 @@ class Board:
         self._figure = selector.figure if isinstance(selector, Ranking) else None
         self._seen = NEVER
         self._candidates: list[Candidate | None] = [None] * len(servers)
-        self._figures = [inf] * len(servers)
-        self._random = Random()  # noqa: S311 - spreads users, guards nothing
+        self._ranks = Ranks()
 
     def pick(
         self, user: User, avoid: Collection[Server] = (), port: int | None = None
@@ -41,45 +39,35 @@ class Board:
         With ``port``, only to a server that has it.
         """
         self._catch_up()
-        barred = self._without(port) if port else []
-        picked = self._pick(user, [*barred, *avoid]) if avoid else None
+        barred = self._without(port) if port else frozenset[int]()
+        picked = None
+        if avoid:
+            avoided = {self.places[server] for server in avoid if server in self.places}
+            picked = self._pick(user, avoided | barred)
         return picked or self._pick(user, barred)
 
-    def _without(self, port: int) -> list[Server]:
+    def _without(self, port: int) -> Set[int]:
         """As a rule all servers have the same port."""
-        return [] if self._ports == {port} else [s for s in self.places if s.port != port]
+        if self._ports == {port}:
+            return frozenset()
+        return {place for server, place in self.places.items() if server.port != port}
 
-    def _pick(self, user: User, barred: Collection[Server]) -> Candidate | None:
-        places = [self.places[server] for server in barred if server in self.places]
+    def _pick(self, user: User, barred: Collection[int]) -> Candidate | None:
         if self._figure:
-            return self._least(places)
-        offered = self._candidates.copy()
-        for place in places:
-            offered[place] = None
-        candidates = [candidate for candidate in offered if candidate]
-        if not candidates:
+            place = self._ranks.lowest(barred)
+            return None if place is None else self._candidates[place]
+        offered = [c for place, c in enumerate(self._candidates) if c and place not in barred]
+        if not offered:
             return None
-        return self._candidates[self.places[self._selector.select(candidates, user)]]
-
-    def _least(self, barred: Collection[int]) -> Candidate | None:
-        """The one with the lowest figure; of equals, the next one from anywhere."""
-        figures = self._figures.copy()
-        for place in barred:
-            figures[place] = inf
-        least = min(figures, default=inf)
-        if least == inf:
-            return None
-        anywhere = self._random.randrange(len(figures))
-        try:
-            return self._candidates[figures.index(least, anywhere)]
-        except ValueError:
-            return self._candidates[figures.index(least)]
+        return self._candidates[self.places[self._selector.select(offered, user)]]
 
     def _catch_up(self) -> None:
-        changed, self._seen = self._farm.changes(self._seen)
-        for server in self.places if changed is None else changed:
-            if (place := self.places.get(server)) is not None:
-                candidate = self._farm.outlook(server, self._settings).candidate
+        places, farm = self.places, self._farm
+        changed, self._seen = farm.changes(self._seen)
+        for server in places if changed is None else changed:
+            if (place := places.get(server)) is not None:
+                outlook = farm.outlook(server, self._settings)
+                candidate = outlook if isinstance(outlook, Candidate) else None
                 self._candidates[place] = candidate
                 if self._figure:
-                    self._figures[place] = self._figure(candidate) if candidate else inf
+                    self._ranks.put(place, self._figure(candidate) if candidate else None)

@@ -7,8 +7,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from usher import audit
 from usher.accounts import AccountMaps
@@ -22,6 +23,7 @@ from usher.model import (
     Reply,
     Request,
     Selection,
+    Server,
     Session,
     Task,
     User,
@@ -29,7 +31,6 @@ from usher.model import (
 )
 from usher.placing import Placer
 from usher.ports import Authenticator, Directory, ProfileSource
-from usher.settings import Policy
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,14 @@ class Broker:
         if owner is None:
             return await self._placer.place(_with_nothing(profile), servers, user)
         await self._placer.take_over(profile, servers, owner)
+        if profile.settings.session_autologin:
+            return await self._select_with_key(request, profile, servers, owner)
+        return await self._placer.place(profile, servers, owner)
+
+    async def _select_with_key(
+        self, request: Request, profile: Profile, servers: Sequence[Server], owner: User
+    ) -> Selection:
+        """A server that lets a one-time key in; who is lost meanwhile is not waited for."""
         patience = _Patience(SELECT_SECONDS)
         for _ in range(ATTEMPTS):
             selection = await self._placer.place(profile, servers, owner, patience.half())
@@ -161,7 +170,7 @@ class Broker:
                     request.public_key,
                     patience=patience.half(),
                 )
-        log.warning("no one-time key for %s: %d servers were lost in turn", user.name, ATTEMPTS)
+        log.warning("no one-time key for %s: %d servers were lost in turn", owner.name, ATTEMPTS)
         return await self._placer.place(profile, servers, owner, patience.half())
 
     async def _owner(self, profile: Profile, login: str, user: User) -> User | None:
@@ -195,8 +204,7 @@ class Broker:
 
 def _with_nothing(profile: Profile) -> Profile:
     """The profile for somebody who gets a server, and none of the user's sessions is touched."""
-    settings = replace(profile.settings, session_policy=Policy.NEW, session_limit=0)
-    return replace(profile, settings=settings)
+    return replace(profile, settings=profile.settings.new_only())
 
 
 class _Patience:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from math import inf
 
 from usher.leases import Leases
@@ -20,7 +19,7 @@ SHUNNED_SECONDS = 300.0
 NOTHING_SAID = Settings()
 
 CHANGES = 1000
-"""How many are remembered for those who follow them."""
+"""So many at least are remembered for those who follow them."""
 
 NEVER = -1
 """When somebody last looked who has not looked at all."""
@@ -28,7 +27,10 @@ NEVER = -1
 
 @dataclass(slots=True)
 class _Picture:
-    """``sessions``: by their ids. A server that nobody has looked at has none to tell."""
+    """``sessions``: by their ids. A server that nobody has looked at has none to tell.
+
+    ``promised``: how many leases there are on it.
+    """
 
     up: bool = True
     why: str = ""
@@ -36,17 +38,9 @@ class _Picture:
     heard: float = -inf
     sight: Sight = Sight(sessions=())
     sessions: Mapping[str, Session] = field(default_factory=dict)
+    promised: int = 0
     refusals: int = 0
     shunned_until: float = 0.0
-
-
-@dataclass(slots=True)
-class Outlook:
-    """A server in the eyes of a profile: a candidate, or ``why_not``."""
-
-    server: Server
-    candidate: Candidate | None = None
-    why_not: str = ""
 
 
 @dataclass(slots=True)
@@ -67,17 +61,20 @@ class State:
 
 
 class Farm:
-    """The picture. A server nobody has told about counts as up and idle."""
+    """The picture. A server nobody has told about counts as up and idle.
+
+    ``leases``: places promised on its servers.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
         self._sessions: defaultdict[str, dict[tuple[str, str], Resumable]] = defaultdict(dict)
-        self._leases = Leases(clock, self._change)
+        self.leases = Leases(clock, self._promise)
         self._drained: frozenset[str] = frozenset()
         self._untold: set[Server] = set()
         self._shunned: set[Server] = set()
-        self._changed: deque[Server] = deque(maxlen=CHANGES)
+        self._changed: list[Server] = []
         self._count = 0
 
     def meet(self, server: Server) -> None:
@@ -131,7 +128,7 @@ class Farm:
         self._retell(server, self._pictures[server], ())
         self._untold.discard(server)
         self._shunned.discard(server)
-        self._leases.forget(server)
+        self.leases.forget(server)
         del self._pictures[server]
         self._change(server)
 
@@ -154,6 +151,10 @@ class Farm:
         """Are all sessions of the farm known without asking?"""
         return not self._untold
 
+    def knows_of_none(self, username: str) -> bool:
+        """Is it known without asking that this user has no session anywhere?"""
+        return not self._untold and username not in self._sessions
+
     def sessions(self, username: str) -> Sequence[Resumable]:
         """The user's sessions that are known without asking, on servers that are up."""
         if username not in self._sessions:
@@ -173,21 +174,21 @@ class Farm:
         self, servers: Iterable[Server], settings: Settings = NOTHING_SAID
     ) -> list[Candidate]:
         """Those of the servers that may take a new session, with the places promised on them."""
-        outlooks = self.outlooks(servers, settings)
-        return [outlook.candidate for outlook in outlooks if outlook.candidate]
+        outlooks = self.outlooks(servers, settings).values()
+        return [outlook for outlook in outlooks if isinstance(outlook, Candidate)]
 
-    def outlooks(self, servers: Iterable[Server], settings: Settings) -> list[Outlook]:
+    def outlooks(
+        self, servers: Iterable[Server], settings: Settings
+    ) -> Mapping[Server, Candidate | str]:
         """Every server as a candidate, or why it is none."""
-        self._leases.forget_old()
-        return [self.outlook(server, settings) for server in servers]
+        self.leases.forget_old()
+        return {server: self.outlook(server, settings) for server in servers}
 
     def changes(self, since: int) -> tuple[Iterable[Server] | None, int]:
         """Whose outlook may have changed, and what to ask with next; None: anybody's may."""
-        self._leases.forget_old()
-        missed = self._count - since
-        if missed > len(self._changed):
-            return None, self._count
-        return set(islice(reversed(self._changed), missed)), self._count
+        self.leases.forget_old()
+        first = since - self._count + len(self._changed)
+        return (None if first < 0 else self._changed[first:]), self._count
 
     def states(self) -> list[State]:
         """All that is known of every server."""
@@ -201,31 +202,23 @@ class Farm:
                 now - picture.heard,
                 server.name in self._drained,
                 picture.sight,
-                self._leases.on(server),
+                picture.promised,
             )
             for server, picture in self._pictures.items()
         ]
 
-    def lease(self, username: str, profile_id: str, server: Server) -> None:
-        """Promise a place; it replaces what this user was promised for this profile before."""
-        self._leases.promise(username, profile_id, server)
-
-    def leased(self, username: str, profile_id: str) -> Server | None:
-        """Where this user was sent for this profile, and has not arrived so far."""
-        return self._leases.of(username, profile_id)
-
-    def outlook(self, server: Server, settings: Settings) -> Outlook:
+    def outlook(self, server: Server, settings: Settings) -> Candidate | str:
         """The server as a candidate, or why it is none; promises may be old ones."""
-        picture = self._pictures[server]
+        picture, name = self._pictures[server], server.name
         if not picture.up:
-            return Outlook(server, why_not=picture.why)
-        if server.name in self._drained:
-            return Outlook(server, why_not="it is drained")
-        weight, cap = settings.weights.get(server.name, 1.0), settings.caps.get(server.name, 0)
-        candidate = Candidate(server, picture.sight.load, self._leases.on(server), weight, cap)
+            return picture.why
+        if name in self._drained:
+            return "it is drained"
+        weight, cap = settings.weights.get(name, 1.0), settings.caps.get(name, 0)
+        candidate = Candidate(server, picture.sight.load, picture.promised, weight, cap)
         if cap and candidate.sessions >= cap:
-            return Outlook(server, why_not=f"it is full: {candidate.sessions} of {cap} sessions")
-        return Outlook(server, candidate)
+            return f"it is full: {candidate.sessions} of {cap} sessions"
+        return candidate
 
     def _turn(self, server: Server, *, up: bool) -> _Picture:
         picture = self._pictures[server]
@@ -234,9 +227,15 @@ class Farm:
             self._change(server)
         return picture
 
+    def _promise(self, server: Server, more: int) -> None:
+        self._pictures[server].promised += more
+        self._change(server)
+
     def _change(self, server: Server) -> None:
         self._changed.append(server)
         self._count += 1
+        if len(self._changed) > 2 * CHANGES:
+            del self._changed[:CHANGES]
 
     def _retell(self, server: Server, picture: _Picture, told: Iterable[Session]) -> None:
         """Take the server's list of sessions instead of the one before."""
@@ -247,7 +246,7 @@ class Farm:
         for name, session in now.items():
             if session != (known := before.get(name)):
                 if known is None:
-                    self._leases.arrived(session.user, server)
+                    self.leases.arrived(session.user, server)
                 elif known.user != session.user:
                     self._lose(known, server)
                 self._sessions[session.user][server.name, name] = Resumable(session, server)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address
+
+from msgspec.structs import replace
 
 from usher.errors import Unavailable
 from usher.model import BROKER_USER, Address, Client, Grant, Profile, Selection, Server, User

@@ -11,7 +11,9 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from usher.errors import Unavailable
 from usher.farm import Farm
@@ -142,13 +144,11 @@ class Keys:
         *,
         patience: float = PATIENCE_SECONDS,
     ) -> Selection:
-        """The selection, with a key for all its servers where the profile wants one.
+        """The selection, with a key for all its servers.
 
         A server that will not have it, or says nothing for ``patience`` seconds, is left out; if
         that is all, the client asks for the password. Raises ServerLost when none of them answers.
         """
-        if not profile.settings.session_autologin:
-            return selection
         pair = self._pair(user, public_key)
         if not pair:
             return selection

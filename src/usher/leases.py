@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from usher.model import Server
 
@@ -15,41 +16,39 @@ _Key = tuple[str, str]
 """A user, and a profile."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Lease:
+class _Lease(Struct, frozen=True):
     server: Server
     until: float
 
 
 class Leases:
-    """Each user has one for each profile at most; ``changed`` hears whose number is another."""
+    """Each user has one for each profile at most.
 
-    def __init__(self, clock: Callable[[], float], changed: Callable[[Server], None]) -> None:
+    ``count`` is told of a server on which there is one more (1) or one less (-1). Old ones are
+    there until they are forgotten.
+    """
+
+    def __init__(self, clock: Callable[[], float], count: Callable[[Server, int], None]) -> None:
         self._clock = clock
-        self._changed = changed
+        self._count = count
         self._leases: OrderedDict[_Key, _Lease] = OrderedDict()
         self._of_user: defaultdict[str, set[_Key]] = defaultdict(set)
-        self._on: Counter[Server] = Counter()
-
-    def on(self, server: Server) -> int:
-        """How many places are promised on the server; old ones count until they are forgotten."""
-        return self._on[server]
 
     def promise(self, username: str, profile_id: str, server: Server) -> None:
         """It replaces what this user was promised for this profile before."""
         key = username, profile_id
-        if key in self._leases:
-            self._release(key)
+        if before := self._leases.get(key):
+            self._leases.move_to_end(key)
+            self._count(before.server, -1)
+        else:
+            self._of_user[username].add(key)
         self._leases[key] = _Lease(server, self._clock() + LEASE_SECONDS)
-        self._of_user[username].add(key)
-        self._on[server] += 1
-        self._changed(server)
+        self._count(server, +1)
 
     def of(self, username: str, profile_id: str) -> Server | None:
         """Where this user was sent for this profile, and has not arrived so far."""
-        self.forget_old()
         lease = self._leases.get((username, profile_id))
-        return lease.server if lease else None
+        return lease.server if lease and lease.until > self._clock() else None
 
     def arrived(self, username: str, server: Server) -> None:
         """A session that nobody knew: it takes one place that was promised to its user there."""
@@ -77,5 +76,4 @@ class Leases:
         keys.discard(key)
         if not keys:
             del self._of_user[key[0]]
-        self._on[server] -= 1
-        self._changed(server)
+        self._count(server, -1)

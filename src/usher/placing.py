@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
+
+from msgspec.structs import replace
 
 from usher.board import Board
 from usher.errors import NoServer, Unavailable
-from usher.farm import Farm, Outlook
-from usher.model import Profile, Resumable, Selection, Server, Session, State, User
+from usher.farm import Farm
+from usher.model import Candidate, Profile, Resumable, Selection, Server, Session, State, User
 from usher.ports import Agent, Selector
 from usher.sessions import Sessions
 from usher.settings import Policy
@@ -63,6 +65,8 @@ class Placer:
         An agent that has to be asked is waited for ``patience`` seconds.
         """
         board = self._board(profile, servers)
+        if self.farm.knows_of_none(user.name):
+            return self._new(profile, board, user)
         own = await self._own(profile, board.places, user, patience)
         if own and profile.settings.session_policy is not Policy.NEW:
             return self._resume(profile, board, user, own)
@@ -95,7 +99,7 @@ class Placer:
 
         Never waits long: what is not known in time is left out.
         """
-        if self.farm.tells_everything and not self.farm.sessions(user.name):
+        if self.farm.knows_of_none(user.name):
             return {}
         profiles = list(profiles)
         servers = list({server: None for profile in profiles for server in profile.servers})
@@ -114,11 +118,13 @@ class Placer:
         for own in self.farm.out_of_reach(user.name):
             yield f"{own.server.name}: has {own.session.id}, out of reach"
         selector = self._selector(profile)
-        for outlook in self.farm.outlooks(servers, profile.settings):
-            name, candidate = outlook.server.name, outlook.candidate
-            why = selector.why(candidate, user) if candidate else f"left out: {outlook.why_not}"
-            last = "; tried last: it refused keys" if self.farm.is_shunned(outlook.server) else ""
-            yield f"{name}: {why}{last}"
+        for server, outlook in self.farm.outlooks(servers, profile.settings).items():
+            if isinstance(outlook, Candidate):
+                why = selector.why(outlook, user)
+            else:
+                why = f"left out: {outlook}"
+            last = "; tried last: it refused keys" if self.farm.is_shunned(server) else ""
+            yield f"{server.name}: {why}{last}"
 
     async def _own(
         self, profile: Profile, servers: Collection[Server], user: User, patience: float
@@ -155,13 +161,13 @@ class Placer:
 
     def _new(self, profile: Profile, board: Board, user: User) -> Selection:
         """A place on a server, promised; not on the one that this user has just been sent to."""
-        failed = self.farm.leased(user.name, profile.id)
+        failed = self.farm.leases.of(user.name, profile.id)
         avoid = {*self.farm.shunned, failed} if failed else self.farm.shunned
         chosen = board.pick(user, avoid)
         if chosen is None:
             outlooks = self.farm.outlooks(board.places, profile.settings)
             raise NoServer(detail=_against(profile, outlooks))
-        self.farm.lease(user.name, profile.id, chosen.server)
+        self.farm.leases.promise(user.name, profile.id, chosen.server)
         return Selection(chosen.server, chosen)
 
     def _tell_of_lost(self, servers: Collection[Server], user: User) -> None:
@@ -218,7 +224,7 @@ def _has_enough(profile: Profile, own: Sequence[Resumable]) -> bool:
     return bool(limit) and len(own) >= limit
 
 
-def _against(profile: Profile, outlooks: Iterable[Outlook]) -> str:
+def _against(profile: Profile, outlooks: Mapping[Server, object]) -> str:
     """Why none of the servers of a profile can be had."""
-    reasons = "; ".join(f"{outlook.server.name}: {outlook.why_not}" for outlook in outlooks)
+    reasons = "; ".join(f"{server.name}: {why_not}" for server, why_not in outlooks.items())
     return f"no server for {profile.id}: {reasons or 'it has none'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from importlib.metadata import entry_points
 from types import MappingProxyType
@@ -145,6 +145,10 @@ class Settings:
     sshproxy_authorized_keys: str = _setting(
         "%h/.x2go/authorized_keys", _keys_file, "the same at the SSH proxy"
     )
+
+    def new_only(self) -> Settings:
+        """The same for somebody who always begins anew, whatever sessions there are."""
+        return replace(self, session_policy=Policy.NEW, session_limit=0)
 
 
 KEYS: Final = MappingProxyType(

@@ -56,7 +56,7 @@ def storm(
     for number in range(logins):
         user = User(f"user{number}")
         server = selector.select(farm.candidates(servers, settings), user)
-        farm.lease(user.name, "desktop", server)
+        farm.leases.promise(user.name, "desktop", server)
         chosen[server.name] += 1
     return chosen
 
@@ -215,7 +215,7 @@ def test_a_storm_spares_a_server_that_is_down():
 def test_places_that_were_promised_and_never_taken_are_free_again():
     now = 0.0
     farm = Farm(clock=lambda: now)
-    farm.lease("alice", "desktop", SERVERS[0])
+    farm.leases.promise("alice", "desktop", SERVERS[0])
     assert storm(farm, SERVERS[:2], 1) == {"desk1": 0, "desk2": 1}
     now = LEASE_SECONDS
     assert [candidate.leases for candidate in farm.candidates(SERVERS[:2])] == [0, 0]

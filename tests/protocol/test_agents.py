@@ -6,13 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
 import pytest
 from agentserver import AgentServer, Process, agent_server, saying
 from fakes import FakeStore
+from msgspec.structs import replace
 
 from usher.agents import connections
 from usher.agents.ssh import Ssh

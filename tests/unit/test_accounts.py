@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from office import ONE, TWO, Office
 
 from usher.accounts import AccountMaps, read_map

@@ -48,6 +48,8 @@ def test_however_the_farm_changes_the_least_full_server_is_picked(selector, stor
     for what, *how in story:
         if what == "later":
             clock.now += how[0]
+        elif what == "lease":
+            farm.leases.promise(*how)
         else:
             getattr(farm, what)(*how)
         figures = {c.server: selector.figure(c) for c in farm.candidates(SERVERS, SAID)}
@@ -92,6 +94,6 @@ def test_with_a_port_no_other_is_picked_even_where_all_should_be_avoided(farm: F
 
 
 def test_equal_servers_are_picked_in_no_order(farm: Farm):
-    board = Board(farm, SERVERS, Settings(), LeastLoaded())
-    picks = [board.pick(ALICE) for _ in range(200)]
+    boards = [Board(farm, SERVERS, Settings(), LeastLoaded()) for _ in range(200)]
+    picks = [board.pick(ALICE) for board in boards]
     assert {picked.server for picked in picks if picked} == set(SERVERS)

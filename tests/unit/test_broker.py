@@ -9,6 +9,7 @@ import pytest
 from office import DESKTOP, EMPTY, HERE, LIFETIME, ONE, STAFF, THERE, TWO, WITH_LOGIN, Office
 
 from usher import broker
+from usher.access import Catalogue
 from usher.errors import AuthFailed, NoServer, NoSuchProfile
 from usher.model import (
     Credential,
@@ -187,6 +188,14 @@ async def test_every_decision_is_heard_of(office: Office):
         ("selectsession", "bob", "192.0.2.1", "profile", "staff", ""),
         ("listsessions", "eve", "192.0.2.2", "auth", "", ""),
     ]
+
+
+async def test_a_profile_that_wants_none_has_no_key(office: Office):
+    office.autologin()
+    office.profiles.catalogue = Catalogue([DESKTOP])
+    reply = await office.ask(Task.SELECT, profile_id="desktop")
+    assert reply.selection and not reply.selection.private_key
+    assert (len(office.pool), office.agent.authorized) == (5, set())
 
 
 async def test_a_server_that_is_lost_while_a_key_is_placed_costs_nobody_their_login(office: Office):

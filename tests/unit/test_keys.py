@@ -58,11 +58,6 @@ def desk() -> Desk:
     return Desk()
 
 
-async def test_a_profile_that_wants_none_has_no_key(desk: Desk):
-    assert await desk.hand_out(Selection(ONE), Settings()) == Selection(ONE)
-    assert (len(desk.pool), desk.agent.authorized) == (3, set())
-
-
 async def test_a_key_of_the_pool_is_let_in_for_a_minute_from_the_client_alone(desk: Desk):
     selection = await desk.hand_out(Selection(ONE))
     assert selection.private_key == "PRIVATE 0"

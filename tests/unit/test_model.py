@@ -7,7 +7,21 @@ from ipaddress import ip_address
 import pytest
 
 from usher.errors import AuthFailed
-from usher.model import Credential, Question, client_at
+from usher.model import (
+    AuthId,
+    Credential,
+    Question,
+    Reply,
+    Request,
+    Selection,
+    Server,
+    Session,
+    State,
+    Task,
+    User,
+    client_at,
+)
+from usher.model.discreet import Discreet
 
 
 @pytest.mark.parametrize(
@@ -47,6 +61,20 @@ async def test_who_cannot_be_asked_is_refused_and_the_log_knows_what_was_to_be_a
     assert "PIN?" in refusal.value.detail
 
 
-def test_a_way_to_ask_does_not_show_and_makes_no_difference():
-    assert "ask" not in repr(Credential("alice", ask=heard))
-    assert Credential("alice", ask=heard) == Credential("alice")
+SERVER = Server("ts1", "192.0.2.1")
+SECRETIVE = [
+    Credential("alice", "s3cret", "s3cret", heard),
+    Request(Task.LOGIN, Credential("alice"), client_at("192.0.2.7"), new_password="s3cret"),
+    Reply(Task.LOGIN, User("alice"), AuthId("s3cret")),
+    Selection(SERVER, private_key="s3cret"),
+    Session("alice-50", "alice", "ts1", State.RUNNING, 50, cookie="s3cret"),
+]
+
+
+@pytest.mark.parametrize("value", SECRETIVE, ids=lambda value: type(value).__name__)
+def test_no_log_has_what_is_secret_and_all_else_is_there(value: Discreet):
+    shown = {name: getattr(value, name) for name in value.__struct_fields__}
+    hidden = {name for name, content in shown.items() if content in ("s3cret", heard)}
+    assert hidden == {*value.SECRET}
+    assert "s3cret" not in repr(value)
+    assert all(f"{name}={shown[name]!r}" in repr(value) for name in shown.keys() - hidden)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from fakes import FakeAgent, FakeClock
+from msgspec.structs import replace
 
 from usher import placing
 from usher.errors import NoServer
@@ -67,7 +66,7 @@ def offered(selection: Selection) -> list[tuple[int, Server]]:
 async def test_who_has_no_session_goes_where_there_is_room_and_is_promised_a_place(desk: Desk):
     selection = await desk.place()
     assert (selection.server, selection.sessions) == (ONE, ())
-    assert desk.farm.leased("alice", "desktop") == ONE
+    assert desk.farm.leases.of("alice", "desktop") == ONE
 
 
 async def test_who_comes_again_at_once_is_sent_elsewhere(desk: Desk):

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, log
 from random import Random
 from zlib import crc32
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from usher.errors import Unavailable
 from usher.model import Grant, Load, Server, Session, Sight, State
@@ -88,8 +91,7 @@ class Crowd:
         return self._sessions
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """What a server is like at one time. It answers after ``delay`` seconds, or refuses to.
 
     A liar's ``lies`` are sessions that it has no business to tell, or a load that cannot be.

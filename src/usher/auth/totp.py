@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from usher.enrolment import Enrolments
 from usher.errors import AuthFailed

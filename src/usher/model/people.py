@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NewType
 
+from msgspec import Struct
+
 from usher.errors import AuthFailed
+from usher.model.discreet import Discreet
 
 AuthId = NewType("AuthId", str)
 """Lets a client come back without its password; ``AUTHID:`` and ``authid=`` on the wire."""
@@ -17,8 +19,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """The X2Go Client at the other end."""
 
     address: Address
@@ -35,8 +36,7 @@ def client_at(text: str) -> Client:
     return Client(mapped or address)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What somebody who logs in is to be asked; ``echo``: they may see what they type."""
 
     text: str
@@ -49,17 +49,18 @@ Ask = Callable[[Question], Awaitable[str]]
 """Puts a question to whoever logs in, and brings the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Discreet, frozen=True):
     """What somebody claims about themselves; nothing in it is true yet.
 
     ``ask`` is there when they can be asked for more: HTTP and CGI have no way to.
     """
 
+    SECRET = ("password", "authid", "ask")
+
     username: str
-    password: str = field(default="", repr=False)
-    authid: str = field(default="", repr=False)
-    ask: Ask | None = field(default=None, repr=False, compare=False)
+    password: str = ""
+    authid: str = ""
+    ask: Ask | None = None
 
     async def answer_to(self, question: Question) -> str:
         """What they say to a question. Raises AuthFailed when they cannot be asked."""
@@ -69,24 +70,21 @@ class Credential:
         return await self.ask(question)
 
 
-@dataclass(frozen=True, slots=True)
-class Vouched:
+class Vouched(Struct, frozen=True):
     """A name that the transport (SSH) has already proved, at a time; None: just now."""
 
     username: str
     since: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """Somebody who has proved their name, with the groups the directory knows."""
 
     name: str
     groups: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """A proved user, when the proof was given (seconds since 1970), and the name that was typed."""
 
     user: User

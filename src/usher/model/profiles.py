@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from usher.model.servers import Server
 from usher.settings import Settings
@@ -16,8 +17,7 @@ BROKER_USER = "BROKER_USER"
 """As the value of ``user`` in a profile: whoever logged in to the broker."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One allow list and one deny list; ``ALL`` stands for everybody.
 
     ``broken`` says why a list could not be read: nobody passes a rule that nobody can read.
@@ -32,8 +32,7 @@ class Rule:
         return bool(self.allow or self.deny or self.broken)
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Who may see a profile. Client entries are addresses, networks, host names or ``ALL``."""
 
     users: Rule = Rule()
@@ -41,8 +40,7 @@ class Access:
     clients: Rule = Rule()
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Profile:
+class Profile(Struct, frozen=True, eq=False, weakref=True):
     """A session profile: what the client sees (``options``) and what only the broker knows.
 
     ``id`` can be sent back by every client. ``section`` is the name the administrator gave it;

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
+from usher.model.discreet import Discreet
 from usher.model.people import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True, cache_hash=True):
     """An X2Go Server: its own host name, and where clients reach it."""
 
     name: str
     address: str
     port: int = 22
 
-    def __hash__(self) -> int:
-        """The name's, which Python works out once: every selection looks servers up."""
-        return hash(self.name)
 
-
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """How busy a server is: sessions on it, load average per core, share of free memory (0 to 1).
 
     ``factor`` is the figure of the existing load checker; 0 where nobody has worked it out.
@@ -41,12 +37,13 @@ class State(StrEnum):
     SUSPENDED = "S"
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Discreet, frozen=True):
     """An X2Go session, as its server tells it; ``started`` and ``last`` in the server's own time.
 
     ``server`` is the server's own name, ``client`` an address, ``age`` counts seconds.
     """
+
+    SECRET = ("cookie",)
 
     id: str
     user: str
@@ -55,7 +52,7 @@ class Session:
     display: int
     agent_pid: int = 0
     client: str = ""
-    cookie: str = field(default="", repr=False)
+    cookie: str = ""
     graphics_port: int = 0
     sound_port: int = 0
     fs_port: int = 0
@@ -64,8 +61,7 @@ class Session:
     age: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """A server as its agent sees it now.
 
     ``sessions`` are all that are on it; None when the agent can only tell one user's. ``agent``
@@ -77,8 +73,7 @@ class Sight:
     agent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A public ``key`` (``TYPE BASE64``) that lets ``username`` log in to a server for ``seconds``.
 
     It counts from ``client`` only, and only ``permit_open`` may be reached through it: HOST:PORT,
@@ -95,8 +90,7 @@ class Grant:
     file: str = "%h/.x2go/authorized_keys"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A server that may be selected; ``leases`` are places promised and not yet taken.
 
     ``weight`` says how much it bears beside others, ``cap`` how many sessions (0: any number).

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from usher.errors import BrokerError
 from usher.model import Client, Reply, Request, Server, Task
@@ -13,8 +14,7 @@ NOWHERE: Final = Server(_NOBODY, _NOBODY)
 """Where clients are sent when there is no server: they show the name and stay usable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What goes back to the client. ``status`` is an HTTP status."""
 
     body: bytes

@@ -68,9 +68,11 @@ def _fields(pairs: list[str]) -> dict[str, str]:
         raise BadRequest(detail=f"more than {MAX_FIELDS} fields")
     form: dict[str, str] = {}
     for pair in filter(None, pairs):
-        raw_name, _, raw_value = pair.partition("=")
-        name, value = _decode(raw_name), _decode(raw_value)
-        if max(len(name), len(value)) > MAX_LENGTH.get(name, MAX_LENGTH_OF_OTHERS):
+        name, _, value = pair.partition("=")
+        if "%" in pair or "+" in pair:
+            name, value = _decode(name), _decode(value)
+        longest = MAX_LENGTH.get(name, MAX_LENGTH_OF_OTHERS)
+        if len(value) > longest or len(name) > longest:
             raise BadRequest(detail=f"{name[:32]!r} is too long")
         if name in form:
             raise BadRequest(detail=f"{name!r} sent twice")
@@ -79,6 +81,4 @@ def _fields(pairs: list[str]) -> dict[str, str]:
 
 
 def _decode(text: str) -> str:
-    if "%" in text or "+" in text:
-        return unquote_to_bytes(text.replace("+", " ")).decode()
-    return text
+    return unquote_to_bytes(text.replace("+", " ")).decode()

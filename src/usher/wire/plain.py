@@ -88,10 +88,11 @@ def _select(reply: Reply) -> str:
         return _GRANTED + server(NOWHERE)
     keyed = selection.private_key or selection.key_accepted
     mark = "!" if keyed else ""  # with it, no terminal is asked for: keys forbid it
+    told = _GRANTED + server(selection.server, mark) + selection.private_key
     reachable = [own for own in selection.sessions if _host(own.server)]
-    lines = "".join([f"{_line(own, mark, user)}\n" for own in reachable])
-    sessions = f"SESSION_INFO:{lines}" if lines else ""
-    return _GRANTED + server(selection.server, mark) + selection.private_key + sessions
+    if reachable:
+        told += "SESSION_INFO:" + "".join([f"{_line(own, mark, user)}\n" for own in reachable])
+    return told
 
 
 def _set_password(reply: Reply) -> str:
@@ -119,7 +120,9 @@ def server(where: Server, mark: str = "") -> str:
 
 def _host(server: Server) -> str:
     """x2goclient splits its line at colons: a name stands in for an IPv6 address."""
-    return next(filter(_is_host, (server.address, server.name)), "")
+    if _is_host(server.address):
+        return server.address
+    return server.name if _is_host(server.name) else ""
 
 
 def _line(resumable: Resumable, mark: str, user: str) -> str:

@@ -8,7 +8,9 @@ again for ever.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from usher.errors import AuthFailed, BrokerError
 from usher.model import Client, Reply, Request, Task, Vouched

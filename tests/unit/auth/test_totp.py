@@ -142,7 +142,7 @@ class TestADialogue:
     async def test_password_first_and_then_the_code(self, desk: Desk):
         assert await desk.told("wonder", await desk.enroll()) == "alice"
         assert desk.questions == [QUESTION.text]
-        assert desk.inner.asked == [Credential("alice", "wonder")]
+        assert [(c.username, c.password) for c in desk.inner.asked] == [("alice", "wonder")]
 
     async def test_a_recovery_code_will_do(self, desk: Desk):
         await desk.enroll()

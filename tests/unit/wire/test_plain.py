@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import plainclient
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from usher.errors import AuthFailed, BadRequest, BrokerError, NoServer, NoSuchProfile
 from usher.model import AuthId, Option, Profile, Reply, Selection, Server, Task, User

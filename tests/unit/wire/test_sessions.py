@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json as standard
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from usher.model import (
     AuthId,
