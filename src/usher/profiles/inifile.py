@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import stat
-import threading
-import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,6 +18,7 @@ from usher.errors import Fault
 from usher.model import Option, Profile, Server, User
 from usher.profiles.loading import Loaded, Loader, lines_with
 from usher.profiles.names import resolve
+from usher.profiles.pace import Breath, nothing_collected
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +42,6 @@ Signature = tuple[int, ...]
 
 LARGEST_BYTES = 64 * 1024 * 1024
 """A profile file of any site is far smaller."""
-
-WORK_SECONDS = 0.001
-REST_SECONDS = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +140,15 @@ class IniFile:
 
     def _load(self, settled: Signature = ()) -> _Reading:
         """Read the file, without changing anything that clients can see."""
-        loaded = self._loader.load(_read(self._path, settled), Breath())
-        catalogue = self._reading.catalogue
-        if loaded.profiles != catalogue.profiles:
-            catalogue = Catalogue(loaded.profiles, catalogue.names)
-        servers = frozenset(server for p in loaded.profiles for server in (*p.servers, *_gate(p)))
-        maps = {p.settings.login_map for p in loaded.profiles} - {""}
-        faults = [fault for path in sorted(maps) for fault in read_map(path).faults]
-        return _Reading(loaded, catalogue, servers, (*loaded.faults, *faults))
+        with nothing_collected():
+            loaded = self._loader.load(_read(self._path, settled), Breath())
+            catalogue = self._reading.catalogue
+            if loaded.profiles != catalogue.profiles:
+                catalogue = Catalogue(loaded.profiles, catalogue.names)
+            servers = frozenset(s for p in loaded.profiles for s in (*p.servers, *_gate(p)))
+            maps = {p.settings.login_map for p in loaded.profiles} - {""}
+            faults = [fault for path in sorted(maps) for fault in read_map(path).faults]
+            return _Reading(loaded, catalogue, servers, (*loaded.faults, *faults))
 
     def _take(self, reading: _Reading) -> None:
         if not reading.loaded.whole:
@@ -166,23 +162,6 @@ class IniFile:
         message = f"cannot be read: {error.strerror or error}"
         self._refused = (Fault(self._path, 1, "file", message, fatal=True),)
         self._signature = self._signature[:1]
-
-
-class Breath:
-    """Works for a while, then lets the other threads have the interpreter.
-
-    The main thread needs none: what it works on before it serves, nobody waits for.
-    """
-
-    def __init__(self) -> None:
-        alone = threading.current_thread() is threading.main_thread()
-        self._until = math.inf if alone else time.perf_counter() + WORK_SECONDS
-
-    def __call__(self) -> None:
-        """Take a breath if it is time."""
-        if time.perf_counter() > self._until:
-            time.sleep(REST_SECONDS)  # noqa: TID251 - in a thread of its own
-            self._until = time.perf_counter() + WORK_SECONDS
 
 
 def _gate(profile: Profile) -> Iterator[Server]:

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from usher.errors import Fault
 from usher.model import Option, Profile
 from usher.profiles.ids import safe_ids
 from usher.profiles.ini import Block, blocks, entries, split
+from usher.profiles.pace import paced
 from usher.profiles.reading import BUILT_IN, Layer, make_profile, read_section
 from usher.profiles.statements import Note, Statement, is_text, printable, read_line
 
@@ -19,7 +19,6 @@ DEFAULT = "DEFAULT"
 _CLOSED = "Until then the file is not taken"
 _NOWHERE = (Note(0, "host", "is not set: clients are sent to localhost", warning=True),)
 _EMPTY = Note(0, "[", "there is no profile: write a [section] for each", warning=True)
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +59,33 @@ class Loader:
 
         ``breathe`` is called after every few microseconds of work.
         """
-        found = list(_paced(blocks(text), breathe))
+        found = list(paced(blocks(text), breathe))
         defaults = [block for block in found if block.name == DEFAULT]
         default = read_section(_statements(defaults))
         lost = dict(_lost(found))
-        wrong = lost | _misplaced([b for b in found if b.name not in ("", DEFAULT)])
-        named = [b for b in found if b.name not in ("", DEFAULT) and b.line not in wrong]
+        sections = [b for b in paced(found, breathe) if b.name not in ("", DEFAULT)]
+        wrong = lost | _misplaced(sections)
+        named = [b for b in paced(sections, breathe) if b.line not in wrong]
         known, inherited = self._known(defaults), {**BUILT_IN, **default.layer}
         ids = safe_ids([block.name for block in named])
         self._sections = {
             block.name: _read(block, ids[block.name], inherited, known.get(block.name))
-            for block in _paced(named, breathe)
+            for block in paced(named, breathe)
         }
         notes = [*wrong.items(), *((0, note) for note in default.notes)]
-        notes += [(b.line, note) for b in named for note in self._sections[b.name].notes]
+        notes += [
+            (b.line, note) for b in paced(named, breathe) for note in self._sections[b.name].notes
+        ]
         notes += [(b.line, note) for b in found if b.line in wrong for note in _inside(b)]
-        notes += _namesakes(named, self._sections)
+        notes += _namesakes(paced(named, breathe), self._sections)
         if not notes and not named:
             notes.append((defaults[0].line, _EMPTY))
         faults = tuple(sorted(self._fault(*note) for note in notes))
         if lost:
             return Loaded(faults=faults, whole=False)
-        profiles = [s.profile for _, s in sorted(self._sections.items()) if s.profile]
-        return Loaded(tuple(profiles), faults)
+        in_order = sorted(self._sections)
+        made = [self._sections[name].profile for name in paced(in_order, breathe)]
+        return Loaded(tuple(filter(None, made)), faults)
 
     def _known(self, defaults: Iterable[Block]) -> Mapping[str, _Section]:
         """The sections of the last time, unless they inherit something else now."""
@@ -164,9 +167,3 @@ def _namesakes(
         if count[profile.name] > 1:
             message = f"{profile.name!r} is shown for {count[profile.name]} profiles"
             yield line, Note(0, "name", message, warning=True)
-
-
-def _paced(items: Iterable[_T], breathe: Callable[[], None]) -> Iterator[_T]:
-    for item in items:
-        breathe()
-        yield item
