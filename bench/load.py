@@ -26,6 +26,9 @@ from bench.processes import LOAD_CORE, Running
 
 SECONDS, ROUNDS, CONNECTIONS = 2, 5, 32
 
+CALLERS = 512
+"""Connections at a given rate: to make one only when a request is due would cost that request."""
+
 LUA = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -193,7 +196,7 @@ async def _paced(subject: Subject, per_second: float, count: int) -> list[Answer
         _, made = await loop.create_connection(new, str(where.hostname), int(where.port or 80))
         idle.append(made)
 
-    for _ in range(CONNECTIONS):
+    for _ in range(CALLERS):
         await connect()
     begin = perf_counter()
     for number in range(count):

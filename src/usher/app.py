@@ -9,7 +9,8 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import uvloop
@@ -115,8 +116,7 @@ class Daemon:
             background += [tasks.create_task(_keep(w)) for w in lasting if w is not None]
             announce(urls)
             await asyncio.gather(*(door.run_until(self._stop) for door in doors))
-            for task in background:
-                task.cancel()
+            _cancel(background)
 
     async def _live(self) -> None:
         """Run what works in the background, for each configuration in its turn."""
@@ -124,8 +124,7 @@ class Daemon:
             async with asyncio.TaskGroup() as tasks:
                 running = [tasks.create_task(_keep(worker)) for worker in self._workers()]
                 await self._next_configuration()
-                for task in running:
-                    task.cancel()
+                _cancel(running)
 
     async def _next_configuration(self) -> None:
         """Wait for a SIGHUP that brings a good configuration, and take it."""
@@ -250,13 +249,24 @@ async def _serve(daemon: Daemon, announce: Announce, end: threading.Timer) -> No
 
 
 async def _keep(worker: Worker) -> None:
-    """Run a worker for ever; one that fails is told of in the log and begins again."""
+    """Run a worker for ever; one that fails is told of in the log and begins again.
+
+    A task group that is cancelled refers to itself, and would keep all that the worker has.
+    """
     while True:
         try:
             await worker.run()
+        except asyncio.CancelledError as end:
+            traceback.clear_frames(end.__traceback__)
+            raise
         except Exception as error:  # noqa: BLE001 - a broken worker must not end the daemon
             incident(error, type(worker).__name__)
         await asyncio.sleep(RESTART_SECONDS)
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 def _certificate(parts: Parts) -> Certificate | None:

@@ -100,7 +100,7 @@ class Loader:
 
 def lines_with(key: str, value: Option, text: str) -> Sequence[int]:
     """The lines that give this key that value."""
-    said = _statements(blocks(text))
+    said = _statements(block for block in blocks(text) if key in block.body)
     return [line for line, it in said if (it.key, it.value) == (key, value)]
 
 
