@@ -11,6 +11,7 @@ import ssl
 import statistics
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,7 +28,7 @@ from bench.processes import LOAD_CORE, Running
 SECONDS, ROUNDS, CONNECTIONS = 2, 5, 32
 
 CALLERS = 512
-"""Connections at a given rate: to make one only when a request is due would cost that request."""
+"""Connections at a given rate. A request that is due while all of them wait is late, and counts."""
 
 LUA = """
 wrk.method = "POST"
@@ -151,21 +152,33 @@ def paced(subject: Subject, per_second: float, count: int) -> list[Answer]:
         os.sched_setaffinity(0, before)
 
 
+class _Line:
+    """Requests that are due, connections that have nothing to do, and what has been answered."""
+
+    def __init__(self) -> None:
+        self.due: deque[tuple[bytes, float]] = deque()
+        self.idle: deque[_Connection] = deque()
+        self.answers: list[Answer] = []
+
+    def go_on(self) -> None:
+        """Send what is due, as far as there are connections for it: all of them in turn.
+
+        The server ends those that have long said nothing.
+        """
+        while self.due and self.idle:
+            self.idle.popleft().ask(*self.due.popleft())
+
+
 class _Connection(asyncio.Protocol):
     """A keep-alive connection: one request at a time, as many as are due."""
 
-    def __init__(self, idle: list[_Connection], answers: list[Answer]) -> None:
-        self._idle, self._answers = idle, answers
+    def __init__(self, line: _Line) -> None:
+        self._line = line
         self._due = 0.0
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The server ends those that have long had nothing to do."""
-        if self in self._idle:
-            self._idle.remove(self)
 
     def ask(self, request: bytes, due: float) -> None:
         """Send the request that was due then."""
@@ -178,9 +191,10 @@ class _Connection(asyncio.Protocol):
         length = re.search(rb"content-length: (\d+)", head)
         assert length and b" 200 " in head, data
         if len(body) == int(length[1]):
-            self._answers.append(Answer((perf_counter() - self._due) * 1000, body))
-            self._idle.append(self)
+            self._line.answers.append(Answer((perf_counter() - self._due) * 1000, body))
+            self._line.idle.append(self)
             self._data = b""
+            self._line.go_on()
 
 
 async def _paced(subject: Subject, per_second: float, count: int) -> list[Answer]:
@@ -188,27 +202,21 @@ async def _paced(subject: Subject, per_second: float, count: int) -> list[Answer
     where = urlsplit(subject.server.url)
     requests = cycle([_request(subject.path, form) for form in subject.form.split()])
     loop = asyncio.get_running_loop()
-    idle: list[_Connection] = []
-    answers: list[Answer] = []
-
-    async def connect() -> None:
-        new = partial(_Connection, idle, answers)
-        _, made = await loop.create_connection(new, str(where.hostname), int(where.port or 80))
-        idle.append(made)
-
+    line = _Line()
     for _ in range(CALLERS):
-        await connect()
+        new = partial(_Connection, line)
+        _, made = await loop.create_connection(new, str(where.hostname), int(where.port or 80))
+        line.idle.append(made)
     begin = perf_counter()
     for number in range(count):
         due = begin + number / per_second
         if (early := due - perf_counter()) > 0:
             await asyncio.sleep(early)
-        if not idle:
-            await connect()
-        idle.pop().ask(next(requests), due)
-    while len(answers) < count:
+        line.due.append((next(requests), due))
+        line.go_on()
+    while len(line.answers) < count:
         await asyncio.sleep(0.01)
-    return answers
+    return line.answers
 
 
 def _request(path: str, form: str) -> bytes:

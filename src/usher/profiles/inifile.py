@@ -9,7 +9,8 @@ import stat
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from usher.access import Catalogue
@@ -18,7 +19,7 @@ from usher.errors import Fault
 from usher.model import Option, Profile, Server, User
 from usher.profiles.loading import Loaded, Loader, lines_with
 from usher.profiles.names import resolve
-from usher.profiles.pace import Breath, nothing_collected
+from usher.profiles.pace import Steps, at_once, in_turns, nothing_collected
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +63,15 @@ class IniFile:
 
     def __init__(self, *, path: Path = Path("/etc/x2go/broker/x2gobroker-sessionprofiles.conf")):
         self._path = path
-        self._loader = Loader(path)
+        self._loader = _loader(path)
         self._reading = _Reading(Loaded(), Catalogue(()), frozenset())
         self._signature = _look(path)
         self._refused: tuple[Fault, ...] = ()
         self._renewed = asyncio.Event()
         try:
-            self._take(self._load())
+            with nothing_collected():
+                reading = at_once(self._make(_read(path, ())))
+            self._take(_with_maps(reading))
         except OSError as error:
             self._keep(error)
         self._resolve(PATIENCE_SECONDS)
@@ -129,7 +132,10 @@ class IniFile:
     async def _reload(self, settled: Signature) -> None:
         known = _wrong(self.faults())
         try:
-            self._take(await asyncio.to_thread(self._load, settled))
+            text = await asyncio.to_thread(_read, self._path, settled)
+            with nothing_collected():
+                reading = await in_turns(self._make(text))
+            self._take(await asyncio.to_thread(_with_maps, reading))
         except OSError as error:
             self._keep(error)
         wrong = _wrong(self.faults())
@@ -138,17 +144,16 @@ class IniFile:
         if known and not wrong:
             log.info("%s: is mended, and live as it stands", self._path)
 
-    def _load(self, settled: Signature = ()) -> _Reading:
-        """Read the file, without changing anything that clients can see."""
-        with nothing_collected():
-            loaded = self._loader.load(_read(self._path, settled), Breath())
-            catalogue = self._reading.catalogue
-            if loaded.profiles != catalogue.profiles:
-                catalogue = Catalogue(loaded.profiles, catalogue.names)
-            servers = frozenset(s for p in loaded.profiles for s in (*p.servers, *_gate(p)))
-            maps = {p.settings.login_map for p in loaded.profiles} - {""}
-            faults = [fault for path in sorted(maps) for fault in read_map(path).faults]
-            return _Reading(loaded, catalogue, servers, (*loaded.faults, *faults))
+    def _make(self, text: str) -> Steps[_Reading]:
+        """What the text means, without changing anything that clients can see."""
+        loaded = yield from self._loader.load(text)
+        yield
+        servers = frozenset(s for p in loaded.profiles for s in (*p.servers, *_gate(p)))
+        yield
+        catalogue = self._reading.catalogue
+        if loaded.profiles != catalogue.profiles:
+            catalogue = Catalogue(loaded.profiles, catalogue.names)
+        return _Reading(loaded, catalogue, servers, loaded.faults)
 
     def _take(self, reading: _Reading) -> None:
         if not reading.loaded.whole:
@@ -162,6 +167,19 @@ class IniFile:
         message = f"cannot be read: {error.strerror or error}"
         self._refused = (Fault(self._path, 1, "file", message, fatal=True),)
         self._signature = self._signature[:1]
+
+
+@lru_cache(maxsize=8)
+def _loader(path: Path) -> Loader:
+    """One for each file: whoever reads the configuration again makes only what has changed."""
+    return Loader(path)
+
+
+def _with_maps(reading: _Reading) -> _Reading:
+    """What is wrong in the files that profiles name, as well."""
+    maps = {profile.settings.login_map for profile in reading.loaded.profiles} - {""}
+    faults = [fault for path in sorted(maps) for fault in read_map(path).faults]
+    return replace(reading, faults=(*reading.faults, *faults))
 
 
 def _gate(profile: Profile) -> Iterator[Server]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from usher.errors import Fault
 from usher.model import Option, Profile
 from usher.profiles.ids import safe_ids
 from usher.profiles.ini import Block, blocks, entries, split
-from usher.profiles.pace import paced
+from usher.profiles.pace import Steps, gathered
 from usher.profiles.reading import BUILT_IN, Layer, make_profile, read_section
 from usher.profiles.statements import Note, Statement, is_text, printable, read_line
 
@@ -43,6 +43,14 @@ class _Section:
     notes: tuple[Note, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sections:
+    """Sections by their names, and what they all inherited."""
+
+    inherited: tuple[str, ...] = ()
+    of: Mapping[str, _Section] = field(default_factory=dict)
+
+
 class Loader:
     """Reads the text of a profile file. What has not changed since is not made anew:
 
@@ -51,47 +59,50 @@ class Loader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._inherited: tuple[str, ...] = ()
-        self._sections: Mapping[str, _Section] = {}
+        self._before = _Sections()
 
-    def load(self, text: str, breathe: Callable[[], None] = lambda: None) -> Loaded:
-        """Read it all; whatever the text is, it never raises.
-
-        ``breathe`` is called after every few microseconds of work.
-        """
-        found = list(paced(blocks(text), breathe))
+    def load(self, text: str) -> Steps[Loaded]:
+        """Read it all; whatever the text is, it never raises."""
+        found = yield from gathered(blocks(text))
         defaults = [block for block in found if block.name == DEFAULT]
+        yield
         default = read_section(_statements(defaults))
         lost = dict(_lost(found))
-        sections = [b for b in paced(found, breathe) if b.name not in ("", DEFAULT)]
-        wrong = lost | _misplaced(sections)
-        named = [b for b in paced(sections, breathe) if b.line not in wrong]
-        known, inherited = self._known(defaults), {**BUILT_IN, **default.layer}
-        ids = safe_ids([block.name for block in named])
-        self._sections = {
-            block.name: _read(block, ids[block.name], inherited, known.get(block.name))
-            for block in paced(named, breathe)
-        }
+        yield
+        wrong = lost | _misplaced([b for b in found if b.name not in ("", DEFAULT)])
+        yield
+        named = [b for b in found if b.name not in ("", DEFAULT) and b.line not in wrong]
+        yield
+        sections = yield from self._read(named, defaults, default.layer)
         notes = [*wrong.items(), *((0, note) for note in default.notes)]
-        notes += [
-            (b.line, note) for b in paced(named, breathe) for note in self._sections[b.name].notes
-        ]
+        notes += [(b.line, note) for b in named for note in sections[b.name].notes]
+        yield
         notes += [(b.line, note) for b in found if b.line in wrong for note in _inside(b)]
-        notes += _namesakes(paced(named, breathe), self._sections)
+        notes += yield from _namesakes(named, sections)
         if not notes and not named:
             notes.append((defaults[0].line, _EMPTY))
         faults = tuple(sorted(self._fault(*note) for note in notes))
         if lost:
             return Loaded(faults=faults, whole=False)
-        in_order = sorted(self._sections)
-        made = [self._sections[name].profile for name in paced(in_order, breathe)]
-        return Loaded(tuple(filter(None, made)), faults)
+        yield
+        profiles = [sections[name].profile for name in sorted(sections)]
+        return Loaded(tuple(filter(None, profiles)), faults)
 
-    def _known(self, defaults: Iterable[Block]) -> Mapping[str, _Section]:
-        """The sections of the last time, unless they inherit something else now."""
+    def _read(
+        self, named: Sequence[Block], defaults: Iterable[Block], layer: Layer
+    ) -> Steps[Mapping[str, _Section]]:
+        """The sections by name: those of the last time, unless they inherit something else now."""
         inherited = tuple(block.body for block in defaults)
-        same, self._inherited = inherited == self._inherited, inherited
-        return self._sections if same else {}
+        known = self._before.of if inherited == self._before.inherited else {}
+        layer = {**BUILT_IN, **layer}
+        ids = safe_ids([block.name for block in named])
+        yield
+        sections = {}
+        for block in named:
+            sections[block.name] = _read(block, ids[block.name], layer, known.get(block.name))
+            yield
+        self._before = _Sections(inherited, sections)
+        return sections
 
     def _fault(self, line: int, note: Note) -> Fault:
         at = line + note.line or 1
@@ -159,11 +170,14 @@ def _wrong(block: Block, count: int) -> Note | None:
 
 def _namesakes(
     named: Iterable[Block], sections: Mapping[str, _Section]
-) -> Iterator[tuple[int, Note]]:
+) -> Steps[list[tuple[int, Note]]]:
     """Profiles that look the same to the user."""
-    shown = [(block.line, p) for block in named if (p := sections[block.name].profile)]
-    count = Counter(profile.name for _, profile in shown)
-    for line, profile in shown:
-        if count[profile.name] > 1:
-            message = f"{profile.name!r} is shown for {count[profile.name]} profiles"
-            yield line, Note(0, "name", message, warning=True)
+    shown = [(block.line, p.name) for block in named if (p := sections[block.name].profile)]
+    yield
+    count = Counter(name for _, name in shown)
+    yield
+    return [
+        (line, Note(0, "name", f"{name!r} is shown for {count[name]} profiles", warning=True))
+        for line, name in shown
+        if count[name] > 1
+    ]

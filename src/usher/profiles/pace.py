@@ -1,45 +1,62 @@
-"""Much work in a thread, while the main thread answers clients and wants the interpreter too."""
+"""Much work that is done piece by piece, so that clients are answered meanwhile."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-WORK_SECONDS = 0.001
-REST_SECONDS = 0.0005
-RESTS = 12
-"""At most, for each piece of work: what is read is live some day, however much there is to do."""
-
 _T = TypeVar("_T")
 
+Steps = Generator[None, None, _T]
+"""Work that stops after every few microseconds, and returns its result."""
 
-class Breath:
-    """Works for a while, then lets the main thread have the interpreter for as long as it is busy.
+TURN_SECONDS = 0.0005
+REST_SECONDS = 0.002
 
-    The main thread needs none: what it works on before it serves, nobody waits for.
+
+def at_once(steps: Steps[_T]) -> _T:
+    """Work until it is done; in a thread, with rests, for there is an event loop beside it."""
+    alone = threading.current_thread() is threading.main_thread()
+    until = math.inf if alone else time.perf_counter() + TURN_SECONDS
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # by the meaning of Steps
+        if time.perf_counter() > until:
+            time.sleep(REST_SECONDS)  # noqa: TID251 - never in the event loop's thread
+            until = time.perf_counter() + TURN_SECONDS
+
+
+async def in_turns(steps: Steps[_T]) -> _T:
+    """Work a little in each turn of the event loop.
+
+    A thread would be no help: it would take the interpreter away between any two events.
     """
+    until = time.perf_counter() + TURN_SECONDS
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # by the meaning of Steps
+        if time.perf_counter() > until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + TURN_SECONDS
 
-    def __init__(self) -> None:
-        main = threading.main_thread()
-        alone = threading.current_thread() is main
-        self._used = time.pthread_getcpuclockid(main.ident or 0)
-        self._until = math.inf if alone else time.perf_counter() + WORK_SECONDS
 
-    def __call__(self) -> None:
-        """Take a breath if it is time."""
-        if time.perf_counter() < self._until:
-            return
-        for _ in range(RESTS):
-            before = time.clock_gettime(self._used)
-            time.sleep(REST_SECONDS)  # noqa: TID251 - in a thread of its own
-            if time.clock_gettime(self._used) - before < REST_SECONDS / 2:
-                break
-        self._until = time.perf_counter() + WORK_SECONDS
+def gathered(items: Iterable[_T]) -> Steps[list[_T]]:
+    """A list of the items, one a step."""
+    found = []
+    for item in items:
+        found.append(item)
+        yield
+    return found
 
 
 @contextmanager
@@ -55,10 +72,3 @@ def nothing_collected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def paced(items: Iterable[_T], breathe: Callable[[], None]) -> Iterator[_T]:
-    """The items, with a breath before each."""
-    for item in items:
-        breathe()
-        yield item

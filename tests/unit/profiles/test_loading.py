@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from usher.model import BROKER_USER, Server
 from usher.profiles.loading import Loader
+from usher.profiles.pace import at_once
 from usher.profiles.reading import DESKTOPS
 from usher.settings import Settings
 
@@ -20,7 +21,7 @@ HOSTLESS = "is not set: clients are sent to localhost"
 
 def load(text):
     """What the text says; sections without a host are told of in tests of their own."""
-    loaded = Loader(PATH).load(text)
+    loaded = at_once(Loader(PATH).load(text))
     return replace(loaded, faults=tuple(f for f in loaded.faults if f.message != HOSTLESS))
 
 
@@ -209,7 +210,7 @@ def test_below_a_bad_header_every_fault_is_told_as_well(header):
     ],
 )
 def test_a_file_that_leads_nowhere_is_a_warning(text, told):
-    assert [str(fault) for fault in Loader(PATH).load(text).faults] == told
+    assert [str(fault) for fault in at_once(Loader(PATH).load(text)).faults] == told
 
 
 def test_profiles_that_look_the_same_are_a_warning():
@@ -219,22 +220,22 @@ def test_profiles_that_look_the_same_are_a_warning():
 
 def test_what_has_not_changed_is_not_made_anew():
     loader = Loader(PATH)
-    a, b, c = loader.load("[a]\n[b]\n[c]\n").profiles
-    assert loader.load("# new\n[c]\n[b]\nwidth = 1\n[a]\n").profiles[::2] == (a, c)
-    assert b not in loader.load("[b]\nwidth = 1\n").profiles
+    a, b, c = at_once(loader.load("[a]\n[b]\n[c]\n")).profiles
+    assert at_once(loader.load("# new\n[c]\n[b]\nwidth = 1\n[a]\n")).profiles[::2] == (a, c)
+    assert b not in at_once(loader.load("[b]\nwidth = 1\n")).profiles
 
 
 def test_what_inherits_something_else_is_made_anew():
     loader = Loader(PATH)
-    (before,) = loader.load("[a]\n").profiles
-    (after,) = loader.load("[DEFAULT]\nwidth = 1\n[a]\n").profiles
+    (before,) = at_once(loader.load("[a]\n")).profiles
+    (after,) = at_once(loader.load("[DEFAULT]\nwidth = 1\n[a]\n")).profiles
     assert (before.options["width"], after.options["width"]) == (800, 1)
 
 
 def test_a_fault_moves_with_the_lines_above_it():
     loader = Loader(PATH)
     for above in range(3):
-        (fault,) = loader.load("\n" * above + "[a]\nwidth = x\n").faults
+        (fault,) = at_once(loader.load("\n" * above + "[a]\nwidth = x\n")).faults
         assert fault.line == above + 2
 
 
