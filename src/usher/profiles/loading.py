@@ -73,7 +73,7 @@ class Loader:
         yield
         named = [b for b in found if b.name not in ("", DEFAULT) and b.line not in wrong]
         yield
-        sections = yield from self._read(named, defaults, default.layer)
+        sections = yield from self._made(named, defaults, default.layer)
         notes = [*wrong.items(), *((0, note) for note in default.notes)]
         notes += [(b.line, note) for b in named for note in sections[b.name].notes]
         yield
@@ -88,7 +88,7 @@ class Loader:
         profiles = [sections[name].profile for name in sorted(sections)]
         return Loaded(tuple(filter(None, profiles)), faults)
 
-    def _read(
+    def _made(
         self, named: Sequence[Block], defaults: Iterable[Block], layer: Layer
     ) -> Steps[Mapping[str, _Section]]:
         """The sections by name: those of the last time, unless they inherit something else now."""

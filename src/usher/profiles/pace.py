@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import math
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -23,15 +22,11 @@ REST_SECONDS = 0.002
 def at_once(steps: Steps[_T]) -> _T:
     """Work until it is done; in a thread, with rests, for there is an event loop beside it."""
     alone = threading.current_thread() is threading.main_thread()
-    until = math.inf if alone else time.perf_counter() + TURN_SECONDS
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]  # by the meaning of Steps
-        if time.perf_counter() > until:
+    result: list[_T] = []
+    for _ in _turns(steps, result):
+        if not alone:
             time.sleep(REST_SECONDS)  # noqa: TID251 - never in the event loop's thread
-            until = time.perf_counter() + TURN_SECONDS
+    return result[0]
 
 
 async def in_turns(steps: Steps[_T]) -> _T:
@@ -39,15 +34,23 @@ async def in_turns(steps: Steps[_T]) -> _T:
 
     A thread would be no help: it would take the interpreter away between any two events.
     """
+    result: list[_T] = []
+    for _ in _turns(steps, result):
+        await asyncio.sleep(0)
+    return result[0]
+
+
+def _turns(steps: Steps[_T], result: list[_T]) -> Iterator[None]:
+    """Do the work, stop whenever others should have their turn, and put its result there."""
     until = time.perf_counter() + TURN_SECONDS
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]  # by the meaning of Steps
+    for _ in _with_result(steps, result):
         if time.perf_counter() > until:
-            await asyncio.sleep(0)
+            yield
             until = time.perf_counter() + TURN_SECONDS
+
+
+def _with_result(steps: Steps[_T], result: list[_T]) -> Iterator[None]:
+    result.append((yield from steps))
 
 
 def gathered(items: Iterable[_T]) -> Steps[list[_T]]:
