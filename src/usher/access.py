@@ -44,6 +44,8 @@ class Catalogue:
         self._groups = _Lists(p.access.groups for p in self.profiles)
         self._clients = _Lists(p.access.clients for p in self.profiles)
         self._networks = _Networks(self._clients)
+        self._free = self._every & ~(self._users.present | self._groups.present)
+        self._unruled = self._free & ~self._clients.present
         self.names = names or {}
 
     @property
@@ -68,9 +70,12 @@ class Catalogue:
     def find(self, name: str, user: User, client: Client) -> Profile | None:
         """The profile of that id or section, if this user may see it."""
         position = self._position.get(name)
-        if position is None or not self._decide(user, client).visible >> position & 1:
+        if position is None:
             return None
-        return self.profiles[position]
+        unruled = self._unruled >> position & 1  # as most profiles are: there is nothing to decide
+        if unruled or self._decide(user, client).visible >> position & 1:
+            return self.profiles[position]
+        return None
 
     def why(self, profile: Profile, user: User, client: Client) -> Verdict:
         """The verdict about one profile of the catalogue, and the list that made it."""
@@ -99,11 +104,10 @@ class Catalogue:
         resolved = self._networks.resolved
         ours, _ = self._clients.verdicts(self._networks.covering(client.address, resolved))
         welcome = (self._every & ~self._clients.present) | (ours & ~resolved.unknown)
-        free = self._every & ~(self._users.present | self._groups.present)
         by_user, not_by_user = self._users.verdicts((EVERYBODY, user.name))
         by_group, _ = self._groups.verdicts((EVERYBODY, *user.groups))
-        visible = welcome & (free | by_user | (by_group & ~not_by_user))
-        return _Stages(welcome, free, by_user, not_by_user, by_group, visible)
+        visible = welcome & (self._free | by_user | (by_group & ~not_by_user))
+        return _Stages(welcome, self._free, by_user, not_by_user, by_group, visible)
 
 
 class _Stages(NamedTuple):

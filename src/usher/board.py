@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Sequence
+from functools import lru_cache, partial
 
-from usher.farm import NEVER, Farm
-from usher.model import Candidate, Server, User
+from usher.changes import NEVER
+from usher.farm import Farm, outlook
+from usher.model import Candidate, Load, Server, User
 from usher.ports import Ranking, Selector
-from usher.ranks import Ranks
+from usher.ranks import Ranks, Row
 from usher.settings import Settings
+
+KEPT = 8
+"""So many states of each server are remembered: places are promised and taken all the time."""
 
 
 class Board:
-    """Picks servers for one profile. What has not changed since the last pick is not looked at.
-
-    ``places``: its ``servers``, each to where it stands.
-    """
+    """Picks servers for one profile. What has not changed since the last pick is not looked at."""
 
     def __init__(
         self, farm: Farm, servers: Sequence[Server], settings: Settings, selector: Selector
     ) -> None:
-        self.servers = servers
-        self.places = {server: place for place, server in enumerate(servers)}
+        self.servers = dict.fromkeys(servers)
+        self._made_for = tuple(servers), settings
         self._ports = {server.port for server in servers}
         self._farm = farm
-        self._settings = settings
-        self._selector = selector
-        self._figure = selector.figure if isinstance(selector, Ranking) else None
         self._seen = NEVER
-        self._candidates: list[Candidate | None] = [None] * len(servers)
-        self._ranks = Ranks()
+        kept = KEPT * len(servers)
+        self._look = lru_cache(kept)(partial(_look, settings))
+        self._row: Ranks | Row
+        if isinstance(selector, Ranking):
+            self._row = Ranks(lru_cache(kept)(selector.figure))
+        else:
+            self._row = Row(selector, servers)
+
+    def serves(self, servers: Sequence[Server], settings: Settings) -> bool:
+        """Would one that is made for these be the same?"""
+        mine, said = self._made_for
+        if mine is servers and said is settings:
+            return True
+        return mine == tuple(servers) and _of_interest(said) == _of_interest(settings)
 
     def pick(
         self, user: User, avoid: Collection[Server] = (), port: int | None = None
@@ -39,35 +50,32 @@ class Board:
         With ``port``, only to a server that has it.
         """
         self._catch_up()
-        barred = self._without(port) if port else frozenset[int]()
-        picked = None
+        barred = self._without(port) if port else ()
         if avoid:
-            avoided = {self.places[server] for server in avoid if server in self.places}
-            picked = self._pick(user, avoided | barred)
-        return picked or self._pick(user, barred)
+            picked = self._row.pick(user, {*avoid, *barred} if barred else avoid)
+            if picked:
+                return picked
+        return self._row.pick(user, barred)
 
-    def _without(self, port: int) -> Set[int]:
+    def _without(self, port: int) -> Sequence[Server]:
         """As a rule all servers have the same port."""
         if self._ports == {port}:
-            return frozenset()
-        return {place for server, place in self.places.items() if server.port != port}
-
-    def _pick(self, user: User, barred: Collection[int]) -> Candidate | None:
-        if self._figure:
-            place = self._ranks.lowest(barred)
-            return None if place is None else self._candidates[place]
-        offered = [c for place, c in enumerate(self._candidates) if c and place not in barred]
-        if not offered:
-            return None
-        return self._candidates[self.places[self._selector.select(offered, user)]]
+            return ()
+        return [server for server in self.servers if server.port != port]
 
     def _catch_up(self) -> None:
-        places, farm = self.places, self._farm
-        changed, self._seen = farm.changes(self._seen)
-        for server in places if changed is None else changed:
-            if (place := places.get(server)) is not None:
-                outlook = farm.outlook(server, self._settings)
-                candidate = outlook if isinstance(outlook, Candidate) else None
-                self._candidates[place] = candidate
-                if self._figure:
-                    self._ranks.put(place, self._figure(candidate) if candidate else None)
+        servers, farm, look, put = self.servers, self._farm, self._look, self._row.put
+        farm.leases.forget_old()
+        changed, self._seen = farm.changes.since(self._seen)
+        for server in servers if changed is None else changed:
+            if server in servers:
+                put(server, look(server, farm.load(server), farm.leases.on(server)))
+
+
+def _of_interest(settings: Settings) -> tuple[object, ...]:
+    return settings.selector, settings.weights, settings.caps
+
+
+def _look(settings: Settings, server: Server, load: Load | str, leases: int) -> Candidate | None:
+    seen = outlook(server, load, leases, settings)
+    return seen if isinstance(seen, Candidate) else None

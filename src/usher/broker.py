@@ -31,6 +31,7 @@ from usher.model import (
 )
 from usher.placing import Placer
 from usher.ports import Authenticator, Directory, ProfileSource
+from usher.settings import Policy
 
 log = logging.getLogger(__name__)
 
@@ -146,10 +147,13 @@ class Broker:
     async def _select(self, request: Request, user: User) -> Selection:
         profile = await self._profile(request, user)
         servers = await self._profiles.servers(profile, user)
-        owner = await self._owner(profile, request.login, user)
+        owner: User | None = user
+        if request.login not in ("", user.name):
+            owner = await self._mapped(profile, request.login, user)
         if owner is None:
             return await self._placer.place(_with_nothing(profile), servers, user)
-        await self._placer.take_over(profile, servers, owner)
+        if profile.settings.session_policy is Policy.TAKEOVER:
+            await self._placer.take_over(servers, owner)
         if profile.settings.session_autologin:
             return await self._select_with_key(request, profile, servers, owner)
         return await self._placer.place(profile, servers, owner)
@@ -173,10 +177,8 @@ class Broker:
         log.warning("no one-time key for %s: %d servers were lost in turn", owner.name, ATTEMPTS)
         return await self._placer.place(profile, servers, owner, patience.half())
 
-    async def _owner(self, profile: Profile, login: str, user: User) -> User | None:
-        """Whose sessions and keys it is about: those of the name that was proved, or is mapped."""
-        if login in ("", user.name):
-            return user
+    async def _mapped(self, profile: Profile, login: str, user: User) -> User | None:
+        """The user under the name they ask for, if the profile's map says that it is theirs."""
         path = profile.settings.login_map
         mapped = await self._accounts.of(user.name, path) if path else ()
         return replace(user, name=login) if login in mapped else None

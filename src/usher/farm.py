@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from usher.changes import Changes
 from usher.leases import Leases
 from usher.model import Candidate, Load, Resumable, Server, Session, Sight
 from usher.settings import Settings
@@ -18,19 +19,10 @@ SHUNNED_SECONDS = 300.0
 
 NOTHING_SAID = Settings()
 
-CHANGES = 1000
-"""So many at least are remembered for those who follow them."""
-
-NEVER = -1
-"""When somebody last looked who has not looked at all."""
-
 
 @dataclass(slots=True)
 class _Picture:
-    """``sessions``: by their ids. A server that nobody has looked at has none to tell.
-
-    ``promised``: how many leases there are on it.
-    """
+    """``sessions``: by their ids. A server that nobody has looked at has none to tell."""
 
     up: bool = True
     why: str = ""
@@ -38,7 +30,6 @@ class _Picture:
     heard: float = -inf
     sight: Sight = Sight(sessions=())
     sessions: Mapping[str, Session] = field(default_factory=dict)
-    promised: int = 0
     refusals: int = 0
     shunned_until: float = 0.0
 
@@ -57,25 +48,24 @@ class State:
     heard: float
     drained: bool
     sight: Sight
-    promised: int = field(default=0)
+    promised: int = 0
 
 
 class Farm:
     """The picture. A server nobody has told about counts as up and idle.
 
-    ``leases``: places promised on its servers.
+    ``leases``: places promised on its servers. ``changes``: whose outlook may be another now.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
         self._sessions: defaultdict[str, dict[tuple[str, str], Resumable]] = defaultdict(dict)
-        self.leases = Leases(clock, self._promise)
+        self.changes = Changes()
+        self.leases = Leases(clock, self.changes.add)
         self._drained: frozenset[str] = frozenset()
         self._untold: set[Server] = set()
         self._shunned: set[Server] = set()
-        self._changed: list[Server] = []
-        self._count = 0
 
     def meet(self, server: Server) -> None:
         """A profile names the server. One that is new counts as up."""
@@ -94,7 +84,7 @@ class Farm:
         if sight.sessions != picture.sight.sessions:
             self._retell(server, picture, sight.sessions or ())
         if sight.load != picture.sight.load:
-            self._change(server)
+            self.changes.add(server)
         picture.sight = sight
         (self._untold.add if sight.sessions is None else self._untold.discard)(server)
 
@@ -117,7 +107,7 @@ class Farm:
     @property
     def shunned(self) -> Collection[Server]:
         """Those that others should be tried before."""
-        return {server for server in self._shunned if self.is_shunned(server)}
+        return self._shunned and {s for s in self._shunned if self.is_shunned(s)}
 
     def is_shunned(self, server: Server) -> bool:
         """Should others be tried before it?"""
@@ -130,13 +120,12 @@ class Farm:
         self._shunned.discard(server)
         self.leases.forget(server)
         del self._pictures[server]
-        self._change(server)
+        self.changes.add(server)
 
     def drain(self, names: Iterable[str]) -> None:
         """The servers of these names, and no others, take no new sessions from now on."""
         self._drained = frozenset(names)
-        self._changed.clear()
-        self._count += 1
+        self.changes.add_all()
 
     def is_up(self, server: Server) -> bool:
         """Has it answered when it was last asked?"""
@@ -184,12 +173,6 @@ class Farm:
         self.leases.forget_old()
         return {server: self.outlook(server, settings) for server in servers}
 
-    def changes(self, since: int) -> tuple[Iterable[Server] | None, int]:
-        """Whose outlook may have changed, and what to ask with next; None: anybody's may."""
-        self.leases.forget_old()
-        first = since - self._count + len(self._changed)
-        return (None if first < 0 else self._changed[first:]), self._count
-
     def states(self) -> list[State]:
         """All that is known of every server."""
         now = self._clock()
@@ -202,40 +185,28 @@ class Farm:
                 now - picture.heard,
                 server.name in self._drained,
                 picture.sight,
-                picture.promised,
+                self.leases.on(server),
             )
             for server, picture in self._pictures.items()
         ]
 
     def outlook(self, server: Server, settings: Settings) -> Candidate | str:
         """The server as a candidate, or why it is none; promises may be old ones."""
-        picture, name = self._pictures[server], server.name
+        return outlook(server, self.load(server), self.leases.on(server), settings)
+
+    def load(self, server: Server) -> Load | str:
+        """How busy the server is, or why it takes no new session at all."""
+        picture = self._pictures[server]
         if not picture.up:
             return picture.why
-        if name in self._drained:
-            return "it is drained"
-        weight, cap = settings.weights.get(name, 1.0), settings.caps.get(name, 0)
-        candidate = Candidate(server, picture.sight.load, picture.promised, weight, cap)
-        if cap and candidate.sessions >= cap:
-            return f"it is full: {candidate.sessions} of {cap} sessions"
-        return candidate
+        return "it is drained" if server.name in self._drained else picture.sight.load
 
     def _turn(self, server: Server, *, up: bool) -> _Picture:
         picture = self._pictures[server]
         if picture.up is not up or not picture.since:
             picture.up, picture.since = up, self._clock()
-            self._change(server)
+            self.changes.add(server)
         return picture
-
-    def _promise(self, server: Server, more: int) -> None:
-        self._pictures[server].promised += more
-        self._change(server)
-
-    def _change(self, server: Server) -> None:
-        self._changed.append(server)
-        self._count += 1
-        if len(self._changed) > 2 * CHANGES:
-            del self._changed[:CHANGES]
 
     def _retell(self, server: Server, picture: _Picture, told: Iterable[Session]) -> None:
         """Take the server's list of sessions instead of the one before."""
@@ -256,6 +227,18 @@ class Farm:
         del of_user[server.name, session.id]
         if not of_user:
             del self._sessions[session.user]
+
+
+def outlook(server: Server, load: Load | str, leases: int, settings: Settings) -> Candidate | str:
+    """A server that is as busy as that, or cannot be had, as a candidate, or why it is none."""
+    if isinstance(load, str):
+        return load
+    name = server.name
+    weight, cap = settings.weights.get(name, 1.0), settings.caps.get(name, 0)
+    candidate = Candidate(server, load, leases, weight, cap)
+    if cap and candidate.sessions >= cap:
+        return f"it is full: {candidate.sessions} of {cap} sessions"
+    return candidate
 
 
 def _possible(load: Load) -> bool:

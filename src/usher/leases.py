@@ -24,31 +24,38 @@ class _Lease(Struct, frozen=True):
 class Leases:
     """Each user has one for each profile at most.
 
-    ``count`` is told of a server on which there is one more (1) or one less (-1). Old ones are
-    there until they are forgotten.
+    ``changed`` is told of a server on which there are more or less. Old ones are there until they
+    are forgotten.
     """
 
-    def __init__(self, clock: Callable[[], float], count: Callable[[Server, int], None]) -> None:
+    def __init__(self, clock: Callable[[], float], changed: Callable[[Server], None]) -> None:
         self._clock = clock
-        self._count = count
-        self._leases: OrderedDict[_Key, _Lease] = OrderedDict()
+        self._changed = changed
+        self._leases: OrderedDict[_Key, _Lease] = OrderedDict()  # as they run out
         self._of_user: defaultdict[str, set[_Key]] = defaultdict(set)
+        self._on: defaultdict[Server, int] = defaultdict(int)
+        self._next = 0.0  # none runs out before
 
     def promise(self, username: str, profile_id: str, server: Server) -> None:
         """It replaces what this user was promised for this profile before."""
         key = username, profile_id
-        if before := self._leases.get(key):
-            self._leases.move_to_end(key)
-            self._count(before.server, -1)
+        if before := self._leases.pop(key, None):
+            self._on[before.server] -= 1
+            self._changed(before.server)
         else:
             self._of_user[username].add(key)
         self._leases[key] = _Lease(server, self._clock() + LEASE_SECONDS)
-        self._count(server, +1)
+        self._on[server] += 1
+        self._changed(server)
 
     def of(self, username: str, profile_id: str) -> Server | None:
         """Where this user was sent for this profile, and has not arrived so far."""
         lease = self._leases.get((username, profile_id))
         return lease.server if lease and lease.until > self._clock() else None
+
+    def on(self, server: Server) -> int:
+        """How many there are on this server."""
+        return self._on[server]
 
     def arrived(self, username: str, server: Server) -> None:
         """A session that nobody knew: it takes one place that was promised to its user there."""
@@ -61,13 +68,18 @@ class Leases:
         """No place there is of interest any more."""
         for key in [key for key, lease in self._leases.items() if lease.server == server]:
             self._release(key)
+        self._on.pop(server, None)
 
     def forget_old(self) -> None:
-        """Those that have run out: they stand in the order in which they do."""
+        """Those that have run out."""
         now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + LEASE_SECONDS
         while self._leases:
             key, lease = next(iter(self._leases.items()))
             if lease.until > now:
+                self._next = lease.until
                 return
             self._release(key)
 
@@ -76,4 +88,5 @@ class Leases:
         keys.discard(key)
         if not keys:
             del self._of_user[key[0]]
-        self._count(server, -1)
+        self._on[server] -= 1
+        self._changed(server)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
@@ -51,7 +50,7 @@ class Placer:
     sessions: Sessions
     selector: Selector
     selectors: Mapping[str, Selector]
-    _boards: WeakKeyDictionary[Profile, Board] = field(default_factory=WeakKeyDictionary)
+    _boards: dict[str, Board] = field(default_factory=dict)
 
     async def place(
         self,
@@ -67,21 +66,20 @@ class Placer:
         board = self._board(profile, servers)
         if self.farm.knows_of_none(user.name):
             return self._new(profile, board, user)
-        own = await self._own(profile, board.places, user, patience)
+        own = await self._own(profile, board.servers, user, patience)
         if own and profile.settings.session_policy is not Policy.NEW:
             return self._resume(profile, board, user, own)
         if _has_enough(profile, own):
             raise NoServer(detail=f"{user.name} has {len(own)} sessions of {profile.id} already")
-        self._tell_of_lost(board.places, user)
+        self._tell_of_lost(board.servers, user)
         return self._new(profile, board, user)
 
-    async def take_over(self, profile: Profile, servers: Collection[Server], user: User) -> None:
-        """If the profile says so, suspend the session that ``place`` would offer, if it runs.
+    async def take_over(self, servers: Collection[Server], user: User) -> None:
+        """Suspend the session that ``place`` would offer, if it runs and the agent can.
 
         That takes its time. Whatever comes of it, ``place`` offers what is there then.
         """
-        policy = profile.settings.session_policy
-        if policy is not Policy.TAKEOVER or not self.agent.suspends:
+        if not self.agent.suspends:
             return
         try:
             async with asyncio.timeout(TAKEOVER_SECONDS):
@@ -161,13 +159,13 @@ class Placer:
 
     def _new(self, profile: Profile, board: Board, user: User) -> Selection:
         """A place on a server, promised; not on the one that this user has just been sent to."""
-        failed = self.farm.leases.of(user.name, profile.id)
-        avoid = {*self.farm.shunned, failed} if failed else self.farm.shunned
-        chosen = board.pick(user, avoid)
+        farm, leases = self.farm, self.farm.leases
+        failed = leases.of(user.name, profile.id)
+        chosen = board.pick(user, {failed, *farm.shunned} if failed else farm.shunned)
         if chosen is None:
-            outlooks = self.farm.outlooks(board.places, profile.settings)
+            outlooks = farm.outlooks(board.servers, profile.settings)
             raise NoServer(detail=_against(profile, outlooks))
-        self.farm.leases.promise(user.name, profile.id, chosen.server)
+        leases.promise(user.name, profile.id, chosen.server)
         return Selection(chosen.server, chosen)
 
     def _tell_of_lost(self, servers: Collection[Server], user: User) -> None:
@@ -179,12 +177,12 @@ class Placer:
 
     def _board(self, profile: Profile, servers: Sequence[Server]) -> Board:
         """The one that was there before, as long as the servers are the same."""
-        servers, board = tuple(servers), self._boards.get(profile)
-        if board is None or board.servers != servers:
+        board = self._boards.get(profile.id)
+        if board is None or not board.serves(servers, profile.settings):
             if len(self._boards) >= MOST_BOARDS:
                 self._boards.clear()
             board = Board(self.farm, servers, profile.settings, self._selector(profile))
-            self._boards[profile] = board
+            self._boards[profile.id] = board
         return board
 
     def _selector(self, profile: Profile) -> Selector:

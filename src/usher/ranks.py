@@ -1,12 +1,15 @@
-"""Who stands lowest? Kept in order from change to change, however many there are."""
+"""The candidates of a profile, kept so that its selector finds the one it wants."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterable
 from heapq import heapify, heappop, heappush
 from random import random
 
-_Entry = tuple[float, float, int]
+from usher.model import Candidate, Server, User
+from usher.ports import Selector
+
+_Entry = tuple[float, float, Candidate]
 """A figure, a random number that decides among equals, and whose figure it is."""
 
 SPARE = 64
@@ -14,34 +17,55 @@ SPARE = 64
 
 
 class Ranks:
-    """Numbers and their figures; the one with the lowest is found at once."""
+    """For a selector that goes by one figure: the candidate with the lowest is found at once."""
 
-    def __init__(self) -> None:
-        self._current: dict[int, _Entry] = {}
+    def __init__(self, figure: Callable[[Candidate], float]) -> None:
+        self._figure = figure
+        self._current: dict[Server, _Entry] = {}
         self._heap: list[_Entry] = []  # of current entries, and of outdated ones
 
-    def put(self, number: int, figure: float | None) -> None:
-        """This one's figure is this from now on; it is not there at all without one."""
-        if figure is None:
-            self._current.pop(number, None)
+    def put(self, server: Server, candidate: Candidate | None) -> None:
+        """The server is like this from now on; without a candidate, it cannot be had."""
+        if candidate is None:
+            self._current.pop(server, None)
             return
-        entry = self._current[number] = figure, random(), number  # noqa: S311 - guards nothing
+        entry = self._figure(candidate), random(), candidate  # noqa: S311 - guards nothing
+        self._current[server] = entry
         heappush(self._heap, entry)
         if len(self._heap) > 2 * len(self._current) + SPARE:
             self._heap = [*self._current.values()]
             heapify(self._heap)
 
-    def lowest(self, barred: Container[int] = ()) -> int | None:
-        """The one with the lowest figure that is not barred, if there is any; of equals, any."""
+    def pick(self, user: User, barred: Container[Server]) -> Candidate | None:
+        """The candidate with the lowest figure that is not barred; of equals, any."""
         heap, current, aside = self._heap, self._current, []
-        while heap:
+        picked = None
+        while heap and not picked:
             entry = heap[0]
-            if current.get(entry[2]) is entry:
-                if entry[2] not in barred:
-                    break
-                aside.append(entry)
-            heappop(heap)
-        found = heap[0][2] if heap else None
+            candidate = entry[2]
+            if current.get(candidate.server) is not entry:
+                heappop(heap)
+            elif candidate.server in barred:
+                aside.append(heappop(heap))
+            else:
+                picked = candidate
         for entry in aside:
             heappush(heap, entry)
-        return found
+        return picked
+
+
+class Row:
+    """For any other selector: it is shown all of them, in the order of the profile."""
+
+    def __init__(self, selector: Selector, servers: Iterable[Server]) -> None:
+        self._selector = selector
+        self._candidates: dict[Server, Candidate | None] = dict.fromkeys(servers)
+
+    def put(self, server: Server, candidate: Candidate | None) -> None:
+        """The server is like this from now on; None: it is no candidate."""
+        self._candidates[server] = candidate
+
+    def pick(self, user: User, barred: Container[Server]) -> Candidate | None:
+        """The one that the selector wants among those that are not barred."""
+        offered = [c for c in self._candidates.values() if c and c.server not in barred]
+        return self._candidates[self._selector.select(offered, user)] if offered else None

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usher.board import Board
-from usher.farm import CHANGES, Farm
+from usher.changes import REMEMBERED
+from usher.farm import Farm
 from usher.leases import LEASE_SECONDS
 from usher.model import Load, Server, Sight, User
 from usher.selection.fewest_sessions import FewestSessions
@@ -64,7 +65,7 @@ def test_many_changes_between_two_picks_are_all_seen(farm: Farm):
     board = Board(farm, SERVERS[:2], Settings(), LeastLoaded())
     board.pick(ALICE)
     farm.seen(ONE, Sight(Load(9)))
-    for number in range(CHANGES):
+    for number in range(REMEMBERED):
         farm.seen(TWO, Sight(Load(1 + number % 2)))
     picked = board.pick(ALICE)
     assert picked
@@ -97,3 +98,11 @@ def test_equal_servers_are_picked_in_no_order(farm: Farm):
     boards = [Board(farm, SERVERS, Settings(), LeastLoaded()) for _ in range(200)]
     picks = [board.pick(ALICE) for board in boards]
     assert {picked.server for picked in picks if picked} == set(SERVERS)
+
+
+def test_a_board_serves_whoever_would_get_the_same_one(farm: Farm):
+    board = Board(farm, SERVERS, SAID, LeastLoaded())
+    assert board.serves([*SERVERS], SAID)
+    assert board.serves(SERVERS, SAID.new_only())
+    assert not board.serves(SERVERS[1:], SAID)
+    assert not board.serves(SERVERS, Settings())

@@ -8,7 +8,8 @@ import pytest
 from fakes import FakeClock
 from msgspec.structs import replace
 
-from usher.farm import NEVER, Farm
+from usher.changes import NEVER
+from usher.farm import Farm
 from usher.leases import LEASE_SECONDS
 from usher.model import Candidate, Load, Resumable, Server, Session, Sight, State
 from usher.settings import Settings
@@ -207,20 +208,23 @@ def test_whoever_claims_the_session_of_another_server_takes_nothing_from_it(farm
 
 
 def test_whoever_follows_the_farm_hears_of_each_change(farm: Farm, clock: FakeClock):
-    changed, since = farm.changes(NEVER)
-    assert changed is None
-    farm.seen(ONE, Sight(Load(3)))
+    def changed() -> set[Server]:
+        nonlocal mark
+        who, mark = farm.changes.since(mark)
+        assert who is not None
+        return {*who}
+
+    _, mark = farm.changes.since(NEVER)
     farm.seen(ONE, Sight(Load(3)))
     farm.leases.promise("alice", "desktop", TWO)
-    changed, since = farm.changes(since)
-    assert changed and {*changed} == {ONE, TWO}
+    assert changed() == {ONE, TWO}
     farm.seen(ONE, Sight(Load(3)))
-    assert farm.changes(since) == ([], since)
+    assert not changed()
     clock.now += LEASE_SECONDS
-    changed, since = farm.changes(since)
-    assert changed == [TWO]
+    farm.leases.forget_old()
+    assert changed() == {TWO}
     farm.drain(["ts1"])
-    assert farm.changes(since)[0] is None
+    assert farm.changes.since(mark)[0] is None
 
 
 def test_a_session_that_changes_hands_or_state_is_told_as_it_is(farm: Farm):

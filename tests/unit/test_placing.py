@@ -49,7 +49,7 @@ class Desk:
 
     async def place(self, servers: tuple[Server, ...] = PROFILE.servers, **settings) -> Selection:
         profile = replace(PROFILE, servers=servers, settings=Settings(**settings))
-        await self.placer.take_over(profile, servers, ALICE)
+        await self.placer.take_over(servers, ALICE)
         return await self.placer.place(profile, servers, ALICE)
 
 

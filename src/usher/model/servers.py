@@ -18,7 +18,7 @@ class Server(Struct, frozen=True, cache_hash=True):
     port: int = 22
 
 
-class Load(Struct, frozen=True):
+class Load(Struct, frozen=True, cache_hash=True):
     """How busy a server is: sessions on it, load average per core, share of free memory (0 to 1).
 
     ``factor`` is the figure of the existing load checker; 0 where nobody has worked it out.
@@ -90,7 +90,7 @@ class Grant(Struct, frozen=True):
     file: str = "%h/.x2go/authorized_keys"
 
 
-class Candidate(Struct, frozen=True):
+class Candidate(Struct, frozen=True, cache_hash=True):
     """A server that may be selected; ``leases`` are places promised and not yet taken.
 
     ``weight`` says how much it bears beside others, ``cap`` how many sessions (0: any number).

@@ -7,7 +7,8 @@ a refusal and brings its login window back; nothing else closes or blocks that w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -83,16 +84,20 @@ def _list(reply: Reply) -> str:
 
 
 def _select(reply: Reply) -> str:
-    selection, user = reply.selection, reply.user.name if reply.user else ""
+    selection = reply.selection
     if not selection:
         return _GRANTED + server(NOWHERE)
     keyed = selection.private_key or selection.key_accepted
     mark = "!" if keyed else ""  # with it, no terminal is asked for: keys forbid it
     told = _GRANTED + server(selection.server, mark) + selection.private_key
-    reachable = [own for own in selection.sessions if _host(own.server)]
-    if reachable:
-        told += "SESSION_INFO:" + "".join([f"{_line(own, mark, user)}\n" for own in reachable])
-    return told
+    return told + _sessions(reply, selection.sessions, mark) if selection.sessions else told
+
+
+def _sessions(reply: Reply, own: Sequence[Resumable], mark: str) -> str:
+    """The user's sessions, as far as the client can be told where they are."""
+    user = reply.user.name if reply.user else ""
+    lines = [f"{_line(each, mark, user)}\n" for each in own if _host(each.server)]
+    return "SESSION_INFO:" + "".join(lines) if lines else ""
 
 
 def _set_password(reply: Reply) -> str:
@@ -112,6 +117,7 @@ _is_host: Final = re.compile(r"[!-9;-~]+").fullmatch
 _separators: Final = re.compile(r"[|\s]").sub
 
 
+@lru_cache(maxsize=4096)
 def server(where: Server, mark: str = "") -> str:
     """The line that sends a client there."""
     host = _host(where)
