@@ -149,7 +149,7 @@ class Ranking(Protocol):
     """
 
     def figure(self, candidate: Candidate) -> float:
-        """The candidate with the lowest is selected; of equals, any. It is asked once for each."""
+        """The candidate with the lowest is selected; of equals, any. It goes by nothing else."""
 
 
 @runtime_checkable
