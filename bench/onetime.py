@@ -15,7 +15,7 @@ import asyncssh
 from bench import sites, sshd
 from bench.hosts import await_all
 from bench.load import Subject, paced
-from bench.processes import free_port, usher
+from bench.processes import usher
 from tests.agentbox import Sandbox
 
 SELECT = {"task": "selectsession", "sid": "desk"}
@@ -89,19 +89,9 @@ def _sshd(folder: Path) -> Iterator[int]:
     lines = [f'restrict,command="{agent}" {_public(folder, "agent")}']
     lines.append(f'restrict,command="cat" {_public(folder, "echo")}')
     (folder / "authorized").write_text("".join(lines))
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    port = free_port()
-    (folder / "sshd_config").write_text(CONFIG.format(port=port, folder=folder))
-    (folder / "known_hosts").write_text(f"[h1]:{port} {_public(folder, 'host')}")
-    command = [sshd.SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr
-            if not any("listening on" in line for line in process.stderr):
-                raise SystemExit("sshd did not start")
-            yield port
-        finally:
-            process.terminate()
+    with sshd.started(folder, CONFIG) as port:
+        (folder / "known_hosts").write_text(f"[h1]:{port} {_public(folder, 'host')}")
+        yield port
 
 
 def _public(folder: Path, name: str) -> str:

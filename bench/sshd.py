@@ -113,11 +113,17 @@ def running(folder: Path, path: Path) -> Iterator[int]:
     The login has an empty home: whatever else a profile starts there would hide what we take.
     """
     (folder / "empty").mkdir()
-    port = free_port()
-    config = folder / "sshd_config"
-    config.write_text(CONFIG.format(port=port, folder=folder, socket=path))
-    Path("/run/sshd").mkdir(exist_ok=True)
-    with subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=-1, text=True) as server:
+    with started(folder, CONFIG, socket=path) as port:
+        yield port
+
+
+@contextmanager
+def started(folder: Path, config: str, **values: object) -> Iterator[int]:
+    """An SSH server; its port. The configuration names it, the folder and the values in braces."""
+    port, file = free_port(), folder / "sshd_config"
+    file.write_text(config.format(port=port, folder=folder, **values))
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    with subprocess.Popen([SSHD, "-D", "-e", "-f", file], stderr=-1, text=True) as server:
         try:
             assert server.stderr
             if not any("listening on" in line for line in server.stderr):

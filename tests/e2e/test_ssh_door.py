@@ -47,12 +47,7 @@ def test_logs_in_with_a_password_is_sent_to_the_server_and_runs_a_command(
     with x2goclient(screen, url_of(at)) as client:
         client.login("wonder")
         assert client.names() == set(NAMES.values())
-        client.choose(SHELL)
-        client.fill("Login:", account.name)
-        client.fill("Password:", account.password)
-        before = account.commands().count("x2gostartagent")
-        screen.press("Return")
-        client.until("a command", lambda: account.commands().count("x2gostartagent") > before)
+        client.start(SHELL, account)
 
 
 def test_logs_in_with_a_key_and_without_a_word(screen: Desktop, at: Door, account: Account) -> None:

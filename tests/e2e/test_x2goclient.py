@@ -63,11 +63,7 @@ def test_is_sent_to_the_server_of_the_profile_logs_in_and_runs_a_command(
 ) -> None:
     with x2goclient(screen, url_of(broker)) as client:
         client.login("wonder")
-        client.choose(SHELL)
-        client.fill("Login:", account.name)
-        client.fill("Password:", account.password)
-        screen.press("Return")
-        client.until("a command", lambda: "x2gostartagent" in account.commands())
+        client.start(SHELL, account)
 
 
 def test_tells_a_user_without_profiles_so_and_stays_usable_when_they_insist(

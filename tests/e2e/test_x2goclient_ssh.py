@@ -26,12 +26,7 @@ def test_logs_in_with_a_key_is_sent_to_the_server_and_runs_a_command(
     screen: Desktop, entrance: Door, account: Account
 ) -> None:
     with x2goclient(screen, entrance.url, f"--broker-ssh-key={entrance.key}") as client:
-        client.choose(SHELL)
-        client.fill("Login:", account.name)
-        client.fill("Password:", account.password)
-        before = account.commands().count("x2gostartagent")
-        screen.press("Return")
-        client.until("a command", lambda: account.commands().count("x2gostartagent") > before)
+        client.start(SHELL, account)
 
 
 @pytest.mark.parametrize("forced", [False, True], ids=["free", "forced"])

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from daemon import Log
 from e2e.desktop import DESKTOP, Desktop, Thing
-from e2e.machine import until
+from e2e.machine import Account, until
 
 T = TypeVar("T")
 
@@ -48,6 +48,15 @@ class X2goClient:
         """Search for a session profile and take it."""
         self.fill("Session:", name)
         self.desktop.press("Return")
+
+    def start(self, profile: str, account: Account) -> None:
+        """Take a session profile, log in to its server, and begin a session there."""
+        before = account.commands().count("x2gostartagent")
+        self.choose(profile)
+        self.fill("Login:", account.name)
+        self.fill("Password:", account.password)
+        self.desktop.press("Return")
+        self.until("a command", lambda: account.commands().count("x2gostartagent") > before)
 
     def see(self, text: str) -> Thing:
         """The thing on the screen that bears this text, and only this; waits for it."""
