@@ -32,6 +32,9 @@ _Listed = Mapping[str, Mapping[object, object]]
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 _BELOW = {key: statement for key, statement in BUILT_IN.items() if key != "host"}
+_UNSPEAKABLE = (
+    "sends X2Go Client nowhere, which can be told no IPv6 address: return a name that has it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class PythonFile:
             server = _server(said, int(str(profile.options.get("sshport", 22))))
         except ValueError as error:
             raise OSError(self._program.fault("select_profile", str(error))) from error
+        if ":" in server.address and server not in self._servers:
+            log.warning("%s", self._program.fault("select_profile", f"{said!r} {_UNSPEAKABLE}"))
         _remember(self._servers, server, None)
         return (server,)
 

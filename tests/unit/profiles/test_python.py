@@ -91,6 +91,15 @@ async def test_a_server_is_a_host_and_perhaps_a_port(backend, said, address, por
     assert set(source.known_servers()) == {server}
 
 
+async def test_an_ipv6_address_is_none_for_x2goclient_and_that_is_logged_once(backend, caplog):
+    source = backend(selects("'2001:db8::1'"))
+    (profile,) = await profiles(source)
+    for _ in range(2):
+        await source.servers(profile, ALICE)
+    (told,) = caplog.messages
+    assert "mybroker.py:3: select_profile: '2001:db8::1' sends X2Go Client nowhere" in told
+
+
 async def test_none_is_no_server(backend):
     source = backend(selects("None"))
     (profile,) = await profiles(source)
