@@ -43,7 +43,7 @@ async def grants(
     if not proxy:
         return Grants(direct)
     behind = replace(direct, client=source and await _address(proxy, selection.server))
-    if not (own or profile.options.get("sshproxysamekey")) or not _is_ssh(profile):
+    if not (own or profile.options.get("sshproxysamekey")) or not profile.gate:
         return Grants(behind)  # they have their own ways to pass it
     if (name := _name_at(profile)) not in ("", BROKER_USER, user.name):
         raise Unavailable(detail=f"at the proxy {proxy.name} they would be {name}")
@@ -61,10 +61,6 @@ async def grants(
             pty=not _is_marked(profile),
         ),
     )
-
-
-def _is_ssh(profile: Profile) -> bool:
-    return profile.options.get("sshproxytype") != "HTTP"
 
 
 def _is_marked(profile: Profile) -> bool:

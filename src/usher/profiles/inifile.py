@@ -7,7 +7,7 @@ import logging
 import os
 import stat
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -148,7 +148,7 @@ class IniFile:
         """What the text means, without changing anything that clients can see."""
         loaded = yield from self._loader.load(text)
         yield
-        servers = frozenset(s for p in loaded.profiles for s in (*p.servers, *_gate(p)))
+        servers = frozenset(s for p in loaded.profiles for s in (*p.servers, p.gate) if s)
         yield
         catalogue = self._reading.catalogue
         if loaded.profiles != catalogue.profiles:
@@ -180,13 +180,6 @@ def _with_maps(reading: _Reading) -> _Reading:
     maps = {profile.settings.login_map for profile in reading.loaded.profiles} - {""}
     faults = [fault for path in sorted(maps) for fault in read_map(path).faults]
     return replace(reading, faults=(*reading.faults, *faults))
-
-
-def _gate(profile: Profile) -> Iterator[Server]:
-    """The SSH proxy that one-time keys have to pass, if there is one."""
-    is_ssh = profile.options.get("sshproxytype") != "HTTP"
-    if profile.settings.session_autologin and is_ssh and profile.proxy:
-        yield profile.proxy
 
 
 def _wrong(faults: Iterable[Fault]) -> frozenset[Fault]:

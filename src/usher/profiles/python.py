@@ -84,11 +84,12 @@ class PythonFile:
             raise OSError(self._program.fault("select_profile", str(error))) from error
         if ":" in server.address and server not in self._servers:
             log.warning("%s", self._program.fault("select_profile", f"{said!r} {_UNSPEAKABLE}"))
-        _remember(self._servers, server, None)
+        for named in filter(None, (server, profile.gate)):
+            _remember(self._servers, named, None)
         return (server,)
 
     def known_servers(self) -> Collection[Server]:
-        """Those that ``select_profile`` has named lately."""
+        """Those that ``select_profile`` has named lately, and the SSH proxies before them."""
         return frozenset(self._servers)
 
     async def _authenticate(self, credential: Credential, client: Client) -> str:

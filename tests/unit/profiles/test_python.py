@@ -30,8 +30,8 @@ def lists(expression):
     return f"def list_profiles(user): return {expression}\ndef select_profile(user, sid): ...\n"
 
 
-def selects(expression):
-    return f"{lists({'a': {}})}async def select_profile(user, sid): return {expression}\n"
+def selects(expression, **keys):
+    return f"{lists({'a': keys})}async def select_profile(user, sid): return {expression}\n"
 
 
 def checks(expression):
@@ -98,6 +98,14 @@ async def test_an_ipv6_address_is_none_for_x2goclient_and_that_is_logged_once(ba
         await source.servers(profile, ALICE)
     (told,) = caplog.messages
     assert "mybroker.py:3: select_profile: '2001:db8::1' sends X2Go Client nowhere" in told
+
+
+async def test_a_proxy_that_keys_have_to_pass_is_known_as_well(backend):
+    keys = {"usesshproxy": True, "sshproxyhost": "gate", "broker-session-autologin": True}
+    source = backend(selects("'ts1'", **keys))
+    (profile,) = await profiles(source)
+    await source.servers(profile, ALICE)
+    assert {server.name for server in source.known_servers()} == {"ts1", "gate"}
 
 
 async def test_none_is_no_server(backend):
