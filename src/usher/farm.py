@@ -60,7 +60,7 @@ class Farm:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pictures: defaultdict[Server, _Picture] = defaultdict(_Picture)
-        self._sessions: defaultdict[str, dict[tuple[str, str], Resumable]] = defaultdict(dict)
+        self._sessions: defaultdict[str, dict[tuple[Server, str], Resumable]] = defaultdict(dict)
         self.changes = Changes()
         self.leases = Leases(clock, self.changes.add)
         self._drained: frozenset[str] = frozenset()
@@ -220,11 +220,11 @@ class Farm:
                     self.leases.arrived(session.user, server)
                 elif known.user != session.user:
                     self._lose(known, server)
-                self._sessions[session.user][server.name, name] = Resumable(session, server)
+                self._sessions[session.user][server, name] = Resumable(session, server)
 
     def _lose(self, session: Session, server: Server) -> None:
         of_user = self._sessions[session.user]
-        del of_user[server.name, session.id]
+        del of_user[server, session.id]
         if not of_user:
             del self._sessions[session.user]
 

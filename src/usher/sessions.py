@@ -53,7 +53,9 @@ class Sessions:
         if asked := self._whom_to_ask(servers):
             await self._ask(asked, username, max_age, patience)
             found += self._answered(asked, servers, username)
-        return sorted(found, key=_worth, reverse=True)
+        # A host may be there twice, at two ports: each tells of the same sessions.
+        once = {(known.session.server, known.session.id): known for known in found}
+        return sorted(once.values(), key=_worth, reverse=True)
 
     def _whom_to_ask(self, servers: Iterable[Server]) -> list[Server]:
         """Where all servers share one database, any of them knows."""

@@ -194,6 +194,19 @@ def test_a_load_that_cannot_be_changes_nothing(farm: Farm, load: Load):
     assert farm.candidates([ONE]) == [Candidate(ONE, Load(3))]
 
 
+def test_one_host_at_two_ports_tells_of_its_sessions_at_both(farm: Farm):
+    other = Server(ONE.name, "10.0.0.1", 2222)
+    for server in (ONE, other):
+        farm.seen(server, told(session("alice"), session("bob")))
+    assert [known.server for known in farm.sessions("alice")] == [ONE, other]
+    farm.seen(ONE, told(session("bob")))
+    assert [known.server for known in farm.sessions("alice")] == [other]
+    farm.seen(other, told(session("bob")))
+    assert farm.knows_of_none("alice")
+    farm.forget(other)
+    assert [known.server for known in farm.sessions("bob")] == [ONE]
+
+
 def test_a_server_is_believed_about_its_own_sessions_only(farm: Farm):
     farm.seen(TWO, told(session("alice")))
     assert farm.sessions("alice") == ()

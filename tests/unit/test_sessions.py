@@ -57,6 +57,14 @@ async def test_a_server_that_tells_all_its_sessions_is_not_asked(desk: Desk):
     assert desk.agent.asked == [(TWO.name, "alice")]
 
 
+async def test_one_host_at_two_ports_has_each_session_once(desk: Desk):
+    other = Server(ONE.name, ONE.address, 2222)
+    for server in (ONE, other):
+        desk.farm.seen(server, Sight(Load(1), (session("alice", ONE),)))
+    found = await desk.sessions.of("alice", (ONE, other), max_age=5.0, patience=2.0)
+    assert [known.session.id for known in found] == [session("alice", ONE).id]
+
+
 async def test_an_answer_is_good_for_as_long_as_it_may_be(desk: Desk):
     await desk.of()
     desk.agent.told = [session("alice", ONE)]
