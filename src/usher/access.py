@@ -85,6 +85,10 @@ class Catalogue:
         )
         access, covering = profile.access, self._covering(client)
         if not welcome:
+            unknown = sorted(access.clients.deny & self.host_names - self.names.keys())
+            if unknown and not access.clients.broken:
+                names = ", ".join(unknown)
+                return Verdict(False, f"acl-clients-deny has {names}, which cannot be resolved")
             why = _because("clients", access.clients, covering, f"client {client.address}")
             return Verdict(False, why)
         if free:

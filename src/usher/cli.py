@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from argparse import ArgumentTypeError
 from importlib import import_module
@@ -21,7 +22,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command. Exit status: 2 for a wrong configuration, 1 for anything else that failed."""
     arguments = _parse(argv)
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever was to read it has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -25,6 +25,10 @@ def _truth(text: str) -> bool:
     return text.lower() in ("1", "true")
 
 
+def _is_clear(text: str) -> bool:
+    return _truth(text) or text.lower() in ("", "0", "false", "no", "off")
+
+
 def _policy(text: str) -> Policy:
     if text not in list(Policy):
         raise ValueError(f"{text!r} is no policy: write {', '.join(Policy)}")
@@ -168,6 +172,13 @@ IDLE: Final = (
 def read(key: str, text: str) -> object:
     """What the text means for this one of ``KEYS``. Raises ValueError with what would be right."""
     return KEYS[key].metadata["read"](text)
+
+
+def doubt(key: str, text: str) -> str:
+    """What can be read and is probably not meant."""
+    if KEYS[key].metadata["read"] is _truth and not _is_clear(text):
+        return f"{text!r} is false here, as with every broker: write true or false"
+    return ""
 
 
 def settings(texts: Mapping[str, str]) -> Settings:

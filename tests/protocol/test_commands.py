@@ -168,3 +168,16 @@ def test_a_demonstration_that_nobody_can_read_ends_quietly():
             command, stdout=gone, stderr=subprocess.PIPE, timeout=DEADLINE_SECONDS, check=False
         )
     assert (ended.returncode, ended.stderr) == (unread.returncode, unread.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("typed", [["--help"], ["check"], ["why", "alice"]], ids=" ".join)
+def test_a_command_whose_reader_has_gone_ends_without_a_word(tmp_path: Path, typed: list[str]):
+    reading, writing = os.pipe()
+    os.close(reading)
+    config = [] if typed == ["--help"] else ["-c", str(write_config(tmp_path, profiles="[a]\n"))]
+    command = [sys.executable, "-m", "usher.cli", *typed, *config]
+    ended = subprocess.run(
+        command, stdout=writing, stderr=-1, text=True, timeout=DEADLINE_SECONDS, check=False
+    )
+    os.close(writing)
+    assert ended.stderr == ""

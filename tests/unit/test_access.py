@@ -151,6 +151,7 @@ def test_host_names_can_be_resolved_later():
         (Access(users=rule("bob"), groups=rule("staff")), ALICE, ["acl-groups-allow", "staff"]),
         (clients("10.0.0.0/8"), ALICE, ["192.0.2.1"]),
         (clients("ALL", "192.0.2.0/24"), ALICE, ["acl-clients-deny", "192.0.2.0/24"]),
+        (clients("ALL", "kiosk"), ALICE, ["acl-clients-deny", "kiosk", "cannot be resolved"]),
         (Access(users=rule(broken="a comma is missing")), ALICE, ["a comma is missing"]),
     ],
 )

@@ -7,9 +7,11 @@ import asyncio
 import logging
 import sys
 
+from usher.access import Catalogue
 from usher.commands.daemon import of_the_daemon
 from usher.config import load
 from usher.errors import ConfigError
+from usher.model import User
 from usher.plugins import Builder, build
 from usher.ports import Checked, Directory, ProfileSource, Store
 
@@ -25,27 +27,31 @@ def run(arguments: argparse.Namespace) -> int:
     if fatal := [fault for fault in faults if fault.fatal]:
         raise ConfigError(fatal)
     try:
-        visible = asyncio.run(_explain(directory, profiles, arguments))
+        user, catalogue = asyncio.run(_ask(directory, profiles, arguments.user))
     except Exception as error:  # noqa: BLE001 - a plugin may be anybody's
         print(f"usher: a plugin failed: {error or type(error).__name__}", file=sys.stderr)
         return 1
+    visible = _explain(catalogue, user, arguments)
     if visible and arguments.profile:  # where no daemon runs, that much is all there is to say
         of_the_daemon(config, "place", f"{arguments.user}\0{arguments.profile}")
     return 0 if visible is not None else 1
 
 
-async def _explain(
-    directory: Directory, source: ProfileSource, asked: argparse.Namespace
-) -> list[str] | None:
+async def _ask(
+    directory: Directory, source: ProfileSource, username: str
+) -> tuple[User, Catalogue]:
+    user = await directory.user(username)
+    return user, await source.profiles(user)
+
+
+def _explain(catalogue: Catalogue, user: User, asked: argparse.Namespace) -> list[str] | None:
     """Print the verdict about every profile, or the wanted one, and the rule that made it.
 
     Return the ids of the visible ones, or None when there is no profile of that name.
     """
-    username, wanted, client = asked.user, asked.profile, asked.client
-    user = await directory.user(username)
+    wanted, client = asked.profile, asked.client
     groups = ", ".join(sorted(user.groups)) or "none"
-    print(f"{username}, in groups: {groups}, at {client.address}")
-    catalogue = await source.profiles(user)
+    print(f"{asked.user}, in groups: {groups}, at {client.address}")
     profiles = [p for p in catalogue.profiles if wanted in (None, p.id, p.section)]
     visible = []
     for profile in profiles:
@@ -54,6 +60,6 @@ async def _explain(
         said = "visible" if verdict else "hidden"
         print(f"{profile.section or profile.id}: {said}: {verdict.why}")
     if wanted and not profiles:
-        print(f"there is no profile {wanted!r} for {username}: see usher check", file=sys.stderr)
+        print(f"there is no profile {wanted!r} for {asked.user}: see usher check", file=sys.stderr)
         return None
     return visible

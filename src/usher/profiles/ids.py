@@ -10,7 +10,7 @@ from typing import Final
 from unicodedata import normalize
 
 LONGEST: Final = 200
-_SAFE: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{LONGEST}}}", re.ASCII)
+_SAFE: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._~-]{{0,{LONGEST - 1}}}", re.ASCII)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._~]+", re.ASCII)
 
 # X2Go Client does not show the one; the other means "no section" to its INI reader.
@@ -34,7 +34,8 @@ def is_safe(name: str) -> bool:
 
 def _made(name: str) -> Iterator[str]:
     """Ids for a name, the usual one first."""
-    slug = _UNSAFE.sub("-", normalize("NFKD", name).encode("ascii", "ignore").decode()).strip("-")
+    ascii_alone = normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = _UNSAFE.sub("-", ascii_alone).lstrip("._~-").rstrip("-")
     content = name.encode("utf-8", "surrogatepass")
     for attempt in count():
         digest = blake2b(content, digest_size=4, salt=attempt.to_bytes(16, "big")).hexdigest()

@@ -123,7 +123,19 @@ def _read(block: Block, name: str, inherited: Layer, before: _Section | None) ->
     layer = {**inherited, **reading.layer}
     profile = make_profile(name, block.name, layer)
     nowhere = profile is not None and layer["host"] is BUILT_IN["host"]
-    return _Section(name, block.body, profile, reading.notes + _NOWHERE * nowhere)
+    notes = _strange(block.name) + reading.notes + _NOWHERE * nowhere
+    return _Section(name, block.body, profile, notes)
+
+
+def _strange(header: str) -> tuple[Note, ...]:
+    """A header that is probably not meant to be that of a profile."""
+    if header.strip().upper() == DEFAULT:
+        message = "is a profile like others: what holds for all of them stands below [DEFAULT]"
+    elif "]" in header:
+        message = "is the name up to the last bracket of its line: write nothing behind the header"
+    else:
+        return ()
+    return (Note(0, f"[{printable(header)}]", message, warning=True),)
 
 
 def _inside(block: Block) -> tuple[Note, ...]:

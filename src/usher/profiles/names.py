@@ -19,6 +19,8 @@ _GONE = (socket.EAI_NONAME, socket.EAI_NODATA)
 AT_ONCE = 4
 """So many look-ups run at the same time."""
 
+_THEN = "nobody sees a profile that denies it, and nobody is let in by it"
+
 
 def resolve(
     names: Collection[str], before: Mapping[str, Collection[Address]], seconds: float
@@ -39,7 +41,9 @@ def resolve(
             except (OSError, UnicodeError) as error:
                 if getattr(error, "errno", None) in _GONE:
                     found.pop(name, None)
-                log.warning("the client list entry %s cannot be resolved: %s", name, error)
+                log.warning(
+                    "the client list entry %s cannot be resolved (%s): %s", name, error, _THEN
+                )
 
     # Threads that nobody has to wait for: a look-up cannot be broken off.
     threads = [Thread(target=ask, daemon=True) for _ in range(min(AT_ONCE, len(names)))]

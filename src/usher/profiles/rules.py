@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -17,6 +18,8 @@ _KEYS: Final = {who: (f"acl-{who}-allow", f"acl-{who}-deny", f"acl-{who}-order")
 LISTS: Final = frozenset(key for *lists, _ in _KEYS.values() for key in lists)
 ACL_KEYS: Final = LISTS | {ANY_ORDER, *(order for *_, order in _KEYS.values())}
 _OPEN: Final = Access()
+_strange_group: Final = re.compile(r"""[;#"]|^'""").search
+_strange_user: Final = re.compile(r"""[;#"\s]|^'""").search
 
 
 class Unreadable(ValueError):
@@ -43,6 +46,14 @@ def check(key: str, text: str) -> None:
         _names(text, clients=key.startswith("acl-clients-"))
 
 
+def strange_names(key: str, text: str) -> list[str]:
+    """Those in a list of users or groups that nobody has; groups may have blanks in their names."""
+    if key not in LISTS or key.startswith("acl-clients-"):
+        return []
+    strange = _strange_user if key.startswith("acl-users-") else _strange_group
+    return [name for name in sorted(_split(text)) if strange(name)]
+
+
 @lru_cache(maxsize=1024)
 def _rule(allow: str, deny: str, order: str, clients: bool) -> Rule:
     try:
@@ -53,13 +64,19 @@ def _rule(allow: str, deny: str, order: str, clients: bool) -> Rule:
 
 @lru_cache(maxsize=1024)
 def _names(text: str, clients: bool) -> frozenset[str]:
-    names = frozenset(filter(None, map(str.strip, text.split(","))))
+    names = _split(text)
     if text.strip() and not names:
         raise Unreadable(f"{text!r} names nobody: write names, or not-set for no list")
+    if lines := [repr(name) for name in sorted(names) if "\n" in name]:
+        raise Unreadable(f"{' and '.join(lines)} is no name: separate names with commas")
     if clients and (wrong := [repr(name) for name in sorted(names) if not _is_client(name)]):
         right = "write ALL, an address, a network (10.0.0.0/8) or a host name"
         raise Unreadable(f"{' and '.join(wrong)} is no client: {right}")
     return names
+
+
+def _split(text: str) -> frozenset[str]:
+    return frozenset(filter(None, map(str.strip, text.split(","))))
 
 
 def _is_client(entry: str) -> bool:

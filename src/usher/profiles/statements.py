@@ -15,13 +15,14 @@ from usher.model import Option
 from usher.options import KEYS
 from usher.profiles.hosts import read_hosts
 from usher.profiles.ini import split
-from usher.profiles.rules import ACL_KEYS, ANY_ORDER, LISTS, Unreadable, check
+from usher.profiles.rules import ACL_KEYS, ANY_ORDER, LISTS, Unreadable, check, strange_names
 from usher.profiles.values import doubts, read_value, suggest
 from usher.qsettings import is_quoted, unquote
 
 NOT_SET: Final = "not-set"
 _HONOURED: Final = "holds here, as it did not with earlier brokers: see usher why"
 _TAKEN: Final = "is taken away, and nobody is kept out by it: write ALL to the deny list to close"
+_ONE_NAME: Final = "separate names with commas, without quotes, and write nothing behind them"
 _ACL_KEYS: Final = tuple(sorted(ACL_KEYS))
 _OURS: Final = frozenset(["status", "running", "suspended"])
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
@@ -121,7 +122,8 @@ def _acl(key: str, text: str, literal: bool) -> Statement:
     except Unreadable as error:
         return Statement(key, Use.ACL, text, (Note(0, key, f"nobody passes: {error}"),))
     honoured = key == ANY_ORDER and text == "allow-deny"
-    return _doubtful(key, Use.ACL, text, *([_HONOURED] if honoured else []))
+    strange = [f"{name!r} is one name: {_ONE_NAME}" for name in strange_names(key, text)]
+    return _doubtful(key, Use.ACL, text, *([_HONOURED] if honoured else strange))
 
 
 def _setting(key: str, text: str, literal: bool) -> Statement:
@@ -131,7 +133,7 @@ def _setting(key: str, text: str, literal: bool) -> Statement:
         meant = suggest(key, (*settings.KEYS, *settings.IDLE), "the broker does not read it")
         return _doubtful(key, Use.NOTHING, "", f"is unknown: {meant}")
     settings.read(key, text)
-    return Statement(key, Use.SETTING, text)
+    return _doubtful(key, Use.SETTING, text, *filter(None, [settings.doubt(key, text)]))
 
 
 def _doubtful(key: str, use: Use, value: Option, *doubts: str) -> Statement:

@@ -40,6 +40,12 @@ def doubts(key: Key, text: str, *, backslashes: bool) -> list[str]:
         found.append(f"{text!r} is no size: write a number from 1 on")
     if key.kind is Kind.EXPORT and not _is_export(text):
         found.append("shares nothing as it stands: write path:1; for each folder")
+    if key.name == "name" and text.endswith("/"):
+        found.append("has nothing behind its last slash, where clients look for what they show")
+    if key.name == "sshproxyhost" and text.count(":") == 1:
+        found.append(
+            f"{text!r} has a port, which clients take for a part of the name: write sshproxyport"
+        )
     if backslashes and "\\" in text and key.kind not in (Kind.BOOL, Kind.INT):
         found.append(
             'means its backslashes as they stand: write "..." for the escapes of X2Go Client'

@@ -213,6 +213,14 @@ def test_a_file_that_leads_nowhere_is_a_warning(text, told):
     assert [str(fault) for fault in at_once(Loader(PATH).load(text)).faults] == told
 
 
+@pytest.mark.parametrize("header", ["default", " DEFAULT ", "DEFAULT] # as of [2020"])
+def test_what_is_nearly_the_header_of_the_defaults_is_a_warning(header):
+    loaded = load(f"[{header}]\n[a]\n")
+    assert [profile.section for profile in loaded.profiles] == sorted([header, "a"])
+    (fault,) = loaded.faults
+    assert (fault.line, fault.key, fault.warning) == (1, f"[{header}]", True)
+
+
 def test_profiles_that_look_the_same_are_a_warning():
     loaded = load("[a]\nname = X\n[b]\nname = Y\n[c]\nname = X\n")
     assert [(fault.line, fault.warning) for fault in loaded.faults] == [(1, True), (5, True)]

@@ -71,3 +71,10 @@ def test_an_order_that_cannot_be_read_breaks_the_rules_that_follow_it():
 
 def test_there_are_ten_keys():
     assert len(ACL_KEYS) == 10
+
+
+@pytest.mark.parametrize("key", ["acl-users-deny", "acl-groups-allow", "acl-clients-deny"])
+def test_names_on_lines_of_their_own_without_commas_break_their_rule(key):
+    with pytest.raises(Unreadable, match="separate names with commas"):
+        check(key, "\nann\nbob")
+    check(key, "\nann,\nbob")

@@ -89,6 +89,13 @@ def test_a_bad_line_spoils_the_profile_and_says_what_would_be_right(line, hint):
         ("acl-clients-deny = not-set", "nobody is kept out"),
         ("height = -5", "'-5' is no size"),
         ("dpi = 0", "write a number from 1 on"),
+        ("name = Office/", "nothing behind its last slash"),
+        ("sshproxyhost = gate:22", "write sshproxyport"),
+        ("broker-session-autologin = yes", "'yes' is false here"),
+        ("broker-session-counts = perhaps", "write true or false"),
+        ("acl-users-deny = flip ; boss", "'flip ; boss' is one name"),
+        ("acl-users-allow = flip bob", "'flip bob' is one name"),
+        ('acl-groups-deny = "flip", x', "'\"flip\"' is one name"),
     ],
 )
 def test_a_doubtful_line_is_a_warning_and_spoils_nothing(line, hint):
@@ -104,6 +111,21 @@ def test_a_list_that_cannot_be_read_keeps_the_profile_and_lets_nobody_pass():
     assert statement.use is Use.ACL
     assert "'10.0.0.*' and 'a b' is no client" in note.message
     assert "nobody passes" in note.message and not note.warning
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sshproxyhost = 2001:db8::1",
+        "broker-session-autologin = TRUE",
+        "broker-session-autologin = off",
+        "acl-users-allow = o'brien, EXAMPLE\\ann, ann@example.org, ALL",
+        "acl-groups-allow = Domain Users",
+        "acl-users-order = allow-deny",
+    ],
+)
+def test_what_is_probably_meant_is_no_doubt(line):
+    assert not read_line(line).notes
 
 
 @pytest.mark.parametrize("key", ["name", "fullscreen", "sshport", "host", "acl-users-deny", "x"])
