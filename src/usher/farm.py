@@ -51,6 +51,10 @@ class State:
     promised: int = 0
 
 
+class Impossible(ValueError):
+    """What a server tells of itself cannot be."""
+
+
 class Farm:
     """The picture. A server nobody has told about counts as up and idle.
 
@@ -73,12 +77,12 @@ class Farm:
             self._turn(server, up=True)
 
     def seen(self, server: Server, sight: Sight) -> None:
-        """The server answered. Raises ValueError for a load that cannot be.
+        """The server answered. Raises Impossible for a load that cannot be.
 
         It is believed about its own sessions only.
         """
         if not _possible(sight.load):
-            raise ValueError(f"no server can be like that: {sight.load}")
+            raise Impossible(f"no server can be like that: {sight.load}")
         picture = self._turn(server, up=True)
         picture.heard = self._clock()
         if sight.sessions != picture.sight.sessions:

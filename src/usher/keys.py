@@ -211,7 +211,9 @@ class Keys:
         try:
             await self.agent.authorize(server, grant)
         except Unavailable as error:
-            log.warning("no key of %s on %s: %s", grant.username, server.name, error.detail)
+            log.warning(
+                "no key of %s on %s: %s", grant.username, server.name, error.detail or error
+            )
             self.farm.key_failed(server)
             return False
         except OSError as error:  # TimeoutError is one

@@ -9,7 +9,7 @@ from random import Random
 from typing import Protocol
 
 from usher.errors import Unavailable
-from usher.farm import Farm
+from usher.farm import Farm, Impossible
 from usher.model import Server
 from usher.ports import Agent, Telling
 
@@ -69,6 +69,10 @@ class Monitor:
         except Unavailable as error:
             log.debug("%s does not tell how it is: %s", server.name, error.detail)
             self._farm.silent(server, error.detail)
+        except Impossible as error:
+            if self._farm.is_up(server):
+                log.warning("%s counts as down: %s", server.name, error)
+            self._farm.silent(server, str(error))
         except Exception:
             log.exception("%s answers what nobody can read", server.name)
             self._farm.silent(server, "it answers what nobody can read")
