@@ -75,12 +75,12 @@ async def test_a_server_that_comes_back_is_seen_without_anybody_asking(
 async def test_a_server_that_tells_what_cannot_be_is_down_and_that_is_logged_once(
     watching: Monitor, agent: FakeAgent, farm: Farm, caplog: pytest.LogCaptureFixture
 ):
-    agent.loads["ts1"] = Load(-1)
+    agent.loads["ts0"] = Load(-1)
     for _ in range(2):
         await watching.look(SERVERS[0])
-    assert "ts1" not in up(farm)
+    assert "ts0" not in up(farm)
     (told,) = caplog.records
-    assert "ts1 counts as down: no server can be like that" in told.message and not told.exc_info
+    assert "ts0 counts as down: no server can be like that" in told.message and not told.exc_info
 
 
 async def test_a_server_that_has_not_answered_so_far_is_known_all_the_same(
