@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from usher import places
-from usher.errors import Fault
+from usher.errors import Fault, decoded
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,10 @@ def read_map(path: str, before: AccountMap = AccountMap()) -> AccountMap:
     file = Path(path)
     stamp = places.stamp(file)  # before reading: a change while we read is then seen
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = decoded(file.read_bytes()).splitlines()
     except (OSError, ValueError) as error:
-        fault = Fault(file, 1, "file", f"cannot be read, the last good one stays: {error}")
+        why = getattr(error, "strerror", None) or error
+        fault = Fault(file, 1, "file", f"cannot be read, the last good one stays: {why}")
         return replace(before, stamp=stamp, faults=(fault,))
     accounts: defaultdict[str, set[str]] = defaultdict(set)
     faults = []

@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentTypeError
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 
 from usher.errors import ConfigError
@@ -20,6 +21,8 @@ Parser = argparse.ArgumentParser
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. Exit status: 2 for a wrong configuration, 1 for anything else that failed."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every locale has every name
     arguments = _parse(argv)
     try:
         status = _run(arguments)
@@ -28,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever was to read it has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        return 130
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -131,6 +136,8 @@ def _client(text: str) -> Client:
 def _user(text: str) -> str:
     if not text:
         raise ArgumentTypeError("is empty: write the user's name")
+    if not text.isprintable():
+        raise ArgumentTypeError(f"{ascii(text)} is no name, or is not UTF-8")
     return text
 
 

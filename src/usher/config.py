@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from usher import tables
-from usher.errors import ConfigError, Fault
+from usher.errors import NOT_UTF8, ConfigError, Fault
 from usher.ports import KINDS
 
 T = TypeVar("T")
@@ -105,8 +105,7 @@ def load(path: Path) -> Config:
         raise ConfigError([Fault(path, 1, "file", message)]) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = "is not UTF-8: save the file in that encoding"
-        raise ConfigError([Fault(path, line, "syntax", message)]) from error
+        raise ConfigError([Fault(path, line, "syntax", NOT_UTF8)]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([*_syntax(path, text)]) from error
 

@@ -199,17 +199,20 @@ def _write(descriptor: int, text: bytes) -> int:
     return 0
 
 
-def ask(path: str, words: str, body: bytes, patience: float = 0) -> tuple[int, str, bytes]:
+def ask(
+    path: str, words: str, body: bytes, patience: float = 0, seconds: float = ANSWER_SECONDS
+) -> tuple[int, str, bytes]:
     """Send a message to the daemon; return status, content type and body of its answer.
 
-    A daemon that is just being restarted is waited for, ``patience`` seconds at most. Raises
-    OSError and ValueError.
+    A daemon that is just being restarted is waited for, ``patience`` seconds at most, and its
+    answer for so many ``seconds``. Raises OSError and ValueError.
     """
     message = f"{words} {len(body)}\n".encode() + body
     until = time.monotonic() + patience
     while True:
         connection = socket(AF_UNIX, SOCK_STREAM)
         try:
+            connection.settimeout(seconds)
             return _exchange(connection, path, message)
         except (FileNotFoundError, ConnectionError, BlockingIOError):
             if time.monotonic() > until:
@@ -220,7 +223,6 @@ def ask(path: str, words: str, body: bytes, patience: float = 0) -> tuple[int, s
 
 
 def _exchange(connection: socket, path: str, message: bytes) -> tuple[int, str, bytes]:
-    connection.settimeout(ANSWER_SECONDS)
     connection.connect(path)
     connection.sendall(message)
     said = b"".join(iter(lambda: connection.recv(65536), b""))

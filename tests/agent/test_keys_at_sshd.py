@@ -103,7 +103,7 @@ def test_sshd_and_sudo_understand_the_files_that_are_shipped(
     command = [sshd_program, "-T", "-h", str(host_key), "-f", str(snippet)]
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "/run/usher/keys/%u" in told
+    assert "/run/usher-agent/keys/%u" in told
     visudo = shutil.which("visudo", path="/usr/sbin:/usr/bin")
     if visudo is None and os.environ.get("CI") != "true":
         pytest.skip("not tested: what sudo makes of its file (sudo is not installed)")

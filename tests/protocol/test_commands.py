@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from daemon import DEADLINE_SECONDS, running, usher, write_config
+
+from usher.commands import daemon
+from usher.config import core, load
+from usher.tables import Socket
 
 BROKEN = """\
 def check_access(user, password, authid):
@@ -27,6 +32,7 @@ def select_profile(user, sid):
     [
         (["why", ""], "argument USER: is empty: write the user's name"),
         (["revoke", ""], "argument USER: is empty: write the user's name"),
+        (["revoke", "j\udcfcrgen"], r"argument USER: 'j\udcfcrgen' is no name, or is not UTF-8"),
         (["why", "--client", "nonsense", "alice"], "'nonsense' is no address: write 192.0.2.7"),
         (["demo", "--port", "99999"], "99999 is no port: write 1 to 65535"),
         (["demo", "--port", "-1"], "-1 is no port: write 1 to 65535"),
@@ -147,6 +153,16 @@ def test_why_needs_nothing_that_only_the_daemon_may_use(tmp_path: Path):
     (tmp_path / "file").touch()
     config = write_config(tmp_path, store={"path": "file"}, http={"port": 70000})
     assert "desktop: visible: " in usher("why", "alice", "-c", str(config)).stdout
+
+
+def test_a_daemon_that_does_not_answer_is_not_waited_for(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(daemon, "ANSWER_SECONDS", 0.05)
+    config = load(write_config(tmp_path))
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(core(config, Socket).path))
+        silent.listen()
+        with pytest.raises(OSError, match="does not answer: look at its log"):
+            daemon.of_the_daemon(config, "hosts", "")
 
 
 def test_a_profile_that_a_user_does_not_have_is_told_with_the_user(tmp_path: Path):

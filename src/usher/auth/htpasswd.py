@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ import argon2
 import bcrypt
 
 from usher import places
-from usher.errors import AuthFailed, Fault
+from usher.errors import AuthFailed, Fault, decoded
 from usher.model import Client, Credential
 
 log = logging.getLogger(__name__)
@@ -103,18 +103,17 @@ def _read(path: Path) -> _Users:
     stamp = places.stamp(path)
     checks: dict[str, Check] = {}
     faults = []
-    with path.open(encoding="utf-8") as file:
-        for number, username, line in _entries(file):
-            try:
-                if username in checks:
-                    raise ValueError("has a line above, and that one counts")
-                checks[username] = _parse(username, line)
-            except ValueError as error:
-                faults.append(Fault(path, number, username, str(error)))
+    for number, username, line in _entries(decoded(path.read_bytes()).splitlines()):
+        try:
+            if username in checks:
+                raise ValueError("has a line above, and that one counts")
+            checks[username] = _parse(username, line)
+        except ValueError as error:
+            faults.append(Fault(path, number, username, str(error)))
     return _Users(stamp, checks, tuple(checks.values()), tuple(faults))
 
 
-def _entries(lines: Iterator[str]) -> Iterator[tuple[int, str, str]]:
+def _entries(lines: Iterable[str]) -> Iterator[tuple[int, str, str]]:
     """Line number, user name and line of everything that is neither empty nor a comment."""
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):

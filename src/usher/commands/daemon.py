@@ -16,6 +16,9 @@ from usher.tables import Socket
 Change = Callable[[Store], Coroutine[Any, Any, None]]
 
 
+ANSWER_SECONDS = 10.0
+
+
 def tell(config: Config, order: str, name: str, change: Change, later: str) -> int:
     """Give an order; without a daemon, make the change in the store."""
     try:
@@ -38,6 +41,9 @@ def of_the_daemon(config: Config, order: str, body: str) -> int:
 def _order(config: Config, order: str, body: str) -> int:
     """What the running daemon says to an order. Raises OSError when none runs."""
     path = core(config, Socket).path
-    status, _, said = ask(str(path), f"admin {order}", body.encode())
+    try:
+        status, _, said = ask(str(path), f"admin {order}", body.encode(), seconds=ANSWER_SECONDS)
+    except TimeoutError as error:
+        raise OSError(f"the daemon at {path} does not answer: look at its log") from error
     print(said.decode().rstrip(), file=sys.stdout if status == 200 else sys.stderr)
     return 0 if status == 200 else 1

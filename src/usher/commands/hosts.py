@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from usher.commands.asking import agreed
 from usher.commands.daemon import of_the_daemon
 from usher.config import Config, arguments, load
 from usher.errors import ConfigError
@@ -35,7 +36,7 @@ restrict,command="/usr/lib/usher/usher-agent" {key}
 chown usher-agent: /var/lib/usher-agent/.ssh/authorized_keys
 chmod 0600 /var/lib/usher-agent/.ssh/authorized_keys
 systemd-tmpfiles --create /usr/lib/tmpfiles.d/usher-agent.conf 2>/dev/null || install -d -m 0755 \\
-    /run/usher /run/usher/keys
+    /run/usher-agent /run/usher-agent/keys
 systemctl reload ssh 2>/dev/null || systemctl reload sshd 2>/dev/null || echo 'Reload sshd.' >&2
 """
 _MARK = "END-OF-FILE"
@@ -68,7 +69,7 @@ def trust(config: Config, name: str) -> int:
     key = asyncio.run(_host_key(server))
     print(f"{server.name} ({server.address}, port {server.port}) has the host key\n{key[1]}")
     print(f"Is it the server's own? On {server.name}: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub")
-    if input(f"Add it to {known_hosts}? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not agreed(f"Add it to {known_hosts}?"):
         print("Nothing was changed.")
         return 1
     _replace(known_hosts, _pattern(server), key[0])
@@ -119,8 +120,10 @@ async def _host_key(server: Server) -> tuple[str, str]:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             key = await asyncssh.get_server_host_key(server.address, server.port, config=None)
-    except asyncssh.Error as error:
-        raise OSError(f"{server.name} shows no host key: {error}") from error
+    except (asyncssh.Error, OSError) as error:  # TimeoutError is one
+        why = str(error) or f"no answer within {CONNECT_SECONDS:.0f} seconds"
+        where = f"{server.name} ({server.address}, port {server.port})"
+        raise OSError(f"{where} shows no host key: {why}") from error
     if key is None:
         raise OSError(f"{server.name} shows no host key")
     return key.export_public_key().decode().strip(), key.get_fingerprint()

@@ -9,6 +9,7 @@ from io import StringIO
 
 import segno
 
+from usher.commands.asking import agreed
 from usher.config import Config, load
 from usher.enrolment import Enrolments, Handout
 from usher.plugins import build
@@ -34,7 +35,7 @@ def enroll(config: Config, username: str) -> int:
     enrolments = _enrolments(config)
     if asyncio.run(enrolments.knows(username)):
         print(f"{username} is enrolled. A new secret makes the old one and its codes void.")
-        if not _agreed("Replace it? [y/N] "):
+        if not agreed("Replace it?"):
             print("Nothing was changed.")
             return 1
     _show(username, asyncio.run(enrolments.enroll(username)))
@@ -60,13 +61,6 @@ def show(config: Config) -> int:
 
 def _enrolments(config: Config) -> Enrolments:
     return Enrolments(build(Store, config.table("store")))
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
 
 
 def _show(username: str, handout: Handout) -> None:

@@ -7,17 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from usher.errors import Fault
+from usher.errors import NOT_UTF8, Fault
 from usher.model import Option, Profile
 from usher.profiles.ids import safe_ids
 from usher.profiles.ini import Block, blocks, entries, split
 from usher.profiles.pace import Steps, gathered
 from usher.profiles.reading import BUILT_IN, Layer, make_profile, read_section
-from usher.profiles.statements import Note, Statement, is_text, printable, read_line
+from usher.profiles.statements import Note, Statement, Use, is_text, printable, read_line
 
 DEFAULT = "DEFAULT"
 _CLOSED = "Until then the file is not taken"
 _NOWHERE = (Note(0, "host", "is not set: clients are sent to localhost", warning=True),)
+_HOSTLESS = (Note(0, "host", "names no server: nobody can be sent anywhere", warning=True),)
 _EMPTY = Note(0, "[", "there is no profile: write a [section] for each", warning=True)
 
 
@@ -122,8 +123,10 @@ def _read(block: Block, name: str, inherited: Layer, before: _Section | None) ->
     reading = read_section(_statements([block._replace(line=0)]))
     layer = {**inherited, **reading.layer}
     profile = make_profile(name, block.name, layer)
-    nowhere = profile is not None and layer["host"] is BUILT_IN["host"]
-    notes = _strange(block.name) + reading.notes + _NOWHERE * nowhere
+    host = layer["host"]
+    nowhere = profile is not None and host is BUILT_IN["host"]
+    hostless = (host.use, host.value) == (Use.SEND, "")
+    notes = _strange(block.name) + reading.notes + _NOWHERE * nowhere + _HOSTLESS * hostless
     return _Section(name, block.body, profile, notes)
 
 
@@ -169,12 +172,12 @@ def _lost(found: Sequence[Block]) -> Iterator[tuple[int, Note]]:
         yield 0, Note(line, key, f"{message}. {_CLOSED}", fatal=True)
         return
     if len(found) == 1:
-        yield 0, Note(1, "[", f"there is no [section]: write one. {_CLOSED}")
+        yield 0, Note(1, "[", f"there is no [section]: write one. {_CLOSED}", fatal=True)
 
 
 def _wrong(block: Block, count: int) -> Note | None:
     if not is_text(block.name):
-        return Note(0, printable(block.name), "is not UTF-8: save the file in that encoding")
+        return Note(0, printable(block.name), NOT_UTF8)
     if count > 1:
         return Note(0, f"[{block.name}]", "stands more than once: give each profile its own name")
     return None

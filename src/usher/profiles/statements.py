@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from usher import settings
+from usher.errors import NOT_UTF8
 from usher.model import Option
 from usher.options import KEYS
 from usher.profiles.hosts import read_hosts
@@ -23,10 +24,11 @@ NOT_SET: Final = "not-set"
 _HONOURED: Final = "holds here, as it did not with earlier brokers: see usher why"
 _TAKEN: Final = "is taken away, and nobody is kept out by it: write ALL to the deny list to close"
 _ONE_NAME: Final = "separate names with commas, without quotes, and write nothing behind them"
+_NO_LIST: Final = "is empty, and nobody is kept out by it: write ALL to the deny list to close"
 _ACL_KEYS: Final = tuple(sorted(ACL_KEYS))
 _OURS: Final = frozenset(["status", "running", "suspended"])
-_KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 _HALF: Final = re.compile("[\ud800-\udfff]")
+_KEY: Final = re.compile(r"[A-Za-z0-9_.:-]+", re.ASCII)
 
 
 class Use(Enum):
@@ -71,7 +73,7 @@ def read_entry(key: str, text: str | None, *, literal: bool = False) -> Statemen
         if text is None or not _KEY.fullmatch(key):
             raise ValueError("cannot be read: write key = value, the key of A-Z a-z 0-9 _ . -")
         if not is_text(text):
-            raise ValueError("is not UTF-8: save the file in that encoding")
+            raise ValueError(NOT_UTF8)
         if text == NOT_SET:
             return _doubtful(key, Use.NOTHING, "", *([_TAKEN] if key in LISTS else []))
         read = _READERS.get(key.partition("-")[0].lower(), _option)
@@ -80,14 +82,14 @@ def read_entry(key: str, text: str | None, *, literal: bool = False) -> Statemen
         return spoilt(key, str(error))
 
 
-def spoilt(key: str, message: str) -> Statement:
-    """A statement that nobody can use."""
-    return Statement(key, Use.BAD, notes=(Note(0, printable(key), message),))
-
-
 def is_text(text: str) -> bool:
     """Were the bytes of the file UTF-8? Others are read as half surrogates."""
     return text.isascii() or not _HALF.search(text)
+
+
+def spoilt(key: str, message: str) -> Statement:
+    """A statement that nobody can use."""
+    return Statement(key, Use.BAD, notes=(Note(0, printable(key), message),))
 
 
 def printable(key: str) -> str:
@@ -121,6 +123,8 @@ def _acl(key: str, text: str, literal: bool) -> Statement:
         check(key, text)
     except Unreadable as error:
         return Statement(key, Use.ACL, text, (Note(0, key, f"nobody passes: {error}"),))
+    if key in LISTS and not text:
+        return _doubtful(key, Use.ACL, text, _NO_LIST)
     honoured = key == ANY_ORDER and text == "allow-deny"
     strange = [f"{name!r} is one name: {_ONE_NAME}" for name in strange_names(key, text)]
     return _doubtful(key, Use.ACL, text, *([_HONOURED] if honoured else strange))
