@@ -99,8 +99,6 @@ class Daemon:
         gc.freeze()  # what has been built lives on
         await self._orders.refresh()
         http, unix = self._http_server(), self._unix_socket()
-        with blamed(self._config, Socket, "path"):
-            await unix.listen()
         with blamed(self._config, Http, "host"):
             urls = [await http.listen()]
         doors: list[Door] = [http, unix]
@@ -108,6 +106,8 @@ class Daemon:
             with blamed(self._config, Ssh, "host"):
                 urls.append(await ssh.listen())
             doors.append(ssh)
+        with blamed(self._config, Socket, "path"):  # last: it leaves a file
+            await unix.listen()
         self._heed_signals()
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._live())]

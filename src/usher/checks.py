@@ -9,7 +9,7 @@ import errno
 import pwd
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -31,7 +31,7 @@ _LISTENING: Mapping[int | None, tuple[str, str]] = {
 
 def start(config: Config) -> list[Fault]:
     """What the tables of the core ask of this machine and do not get."""
-    faults = [*_strangers(config)]
+    faults = [*_strangers(config), *_two_at_one_port(config)]
     for schema, key, attempt in _ATTEMPTS:
         if schema is Ssh and "ssh" not in config:
             continue
@@ -109,6 +109,18 @@ _ATTEMPTS: tuple[tuple[type, str, Callable[[Any], None]], ...] = (
     (Audit, "path", _append),
 )
 """What the daemon will do with a table at its start, as far as it leaves no trace."""
+
+
+_EVERYWHERE = frozenset(["", "0.0.0.0", "::"])  # noqa: S104 - to be compared with
+
+
+def _two_at_one_port(config: Config) -> Iterator[Fault]:
+    with suppress(ConfigError):
+        http, ssh = core(config, Http), core(config, Ssh)
+        met = http.host == ssh.host or not _EVERYWHERE.isdisjoint((http.host, ssh.host))
+        if "ssh" in config and met and ssh.port == http.port != 0:
+            message = f"{ssh.port} is the port of [http]: choose another"
+            yield config.table_of(Ssh).fault("port", message)
 
 
 def _strangers(config: Config) -> Iterator[Fault]:

@@ -101,7 +101,8 @@ def load(path: Path) -> Config:
         text = data.decode("utf-8-sig")
         return Config(path, tomllib.loads(text), _lines(text))
     except OSError as error:
-        message = f"cannot be read: {error.strerror}: write one, or name another with -c"
+        remedy = "write one" if isinstance(error, FileNotFoundError) else "have it readable"
+        message = f"cannot be read: {error.strerror}: {remedy}, or name another with -c"
         raise ConfigError([Fault(path, 1, "file", message)]) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

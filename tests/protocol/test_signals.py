@@ -212,6 +212,16 @@ def test_a_configuration_file_that_is_gone_leaves_the_old_one(tmp_path: Path):
         assert daemon.post(user="alice", password="wonder").granted
 
 
+def test_a_profile_file_that_is_empty_leaves_the_old_one(tmp_path: Path):
+    with running(tmp_path) as daemon:
+        before = daemon.post(user="alice", password="wonder", task="listsessions").text
+        (tmp_path / "profiles.conf").write_text("")
+        daemon.hang_up()
+        daemon.log.wait_for(r"stays as it was: .*profiles\.conf:1: \[: there is no \[section\]")
+        after = daemon.post(user="alice", password="wonder", task="listsessions").text
+        assert after.partition("\n")[2] == before.partition("\n")[2]
+
+
 def test_what_a_running_daemon_cannot_change_is_told_of(tmp_path: Path):
     with running(tmp_path) as daemon:
         authid = daemon.post(user="alice", password="wonder").authid
@@ -234,6 +244,7 @@ def test_a_second_daemon_on_the_same_port_says_so_and_harms_nobody(tmp_path: Pat
         assert ended.returncode == 2
         assert told in ended.stderr.splitlines()
         assert "Traceback" not in ended.stderr
+        assert not list((tmp_path / "other").glob("*.sock"))
         assert daemon.post(user="alice", password="wonder").granted
 
 

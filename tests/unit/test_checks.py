@@ -58,6 +58,7 @@ FAULTS = [
     ('[ssh]\nhost = "203.0.113.1"', "2: ssh.host: 203.0.113.1 is no address"),
     ('[ssh]\nhost_keys = ["gone"]', "2: ssh.host_keys: {}/gone: No such file or directory"),
     ('[ssh]\nhost_keys = ["key"]', "2: ssh.host_keys: {}/key: is open to everybody: chmod o="),
+    ("[http]\nport = 8171\n[ssh]\nport = 8171", "4: ssh.port: 8171 is the port of [http]: choose"),
     ('[ssh]\nauthorized_keys = "file"', "2: ssh.authorized_keys: {}/file: is no folder"),
     ('[ssh]\nauthorized_keys = "gone"', "2: ssh.authorized_keys: {}/gone: No such file"),
     ('[audit]\npath = "folder"', "2: audit.path: {}/folder: is no file"),
