@@ -136,7 +136,8 @@ class Daemon:
             try:
                 return await self._reload()
             except ConfigError as error:
-                log.error("the configuration stays as it was: %s", error)
+                for fault in error.faults:
+                    log.error("the configuration stays as it was: %s", fault)
             except Exception as error:  # noqa: BLE001 - a broken plugin must not end the daemon
                 log.error("the configuration stays as it was, by %s", incident(error, "SIGHUP"))
 

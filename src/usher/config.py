@@ -197,7 +197,7 @@ def suggest(given: str, known: Iterable[str]) -> str:
     """What was probably meant."""
     known = sorted(known)
     close = get_close_matches(given, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"
+    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known) or 'none'}"
 
 
 def _convert(table: Table, key: str, hint: Any, make: Make | None) -> Any:

@@ -91,18 +91,20 @@ _HEADS = ("server", "state", "since", "agent", "heard", "sessions", "promised", 
 
 
 def _row(state: State) -> tuple[str, ...]:
-    load = state.sight.load
-    told = "drained" if state.drained and state.up else "up" if state.up else "down"
+    load, drained = state.sight.load, ["drained"] * state.drained
+    told = drained or ["up"] if state.up else [*drained, f"down: {state.why}"]
+    known = (str(load.sessions), f"{load.per_core:.2f}", f"{load.free_memory:.0%} free")
+    sessions, per_core, memory = known if state.heard < math.inf else ("-", "-", "-")
     return (
         state.server.name,
-        told if state.up else f"{told}: {state.why}",
+        ", ".join(told),
         _span(state.since),
         state.sight.agent or "-",
         _span(state.heard),
-        str(load.sessions),
+        sessions,
         str(state.promised),
-        f"{load.per_core:.2f}",
-        f"{load.free_memory:.0%} free",
+        per_core,
+        memory,
     )
 
 

@@ -82,10 +82,11 @@ def _factory(kind: str, table: Table) -> Callable[..., object]:
 
 
 def blame(error: Exception, table: Table, given: Mapping[str, Any], key: str) -> Fault:
-    """The fault of the option that leads to the file which an OSError names; else of ``key``."""
+    """The fault of the option that the error begins with, or leads to its file; else of ``key``."""
     file = error.filename if isinstance(error, OSError) else None
     if file is None or not isinstance(error, OSError):
-        return table.fault(key, str(error))
+        option, _, message = str(error).partition(" ")
+        return table.fault(option, message) if option in given else table.fault(key, str(error))
     paths = {option: value for option, value in given.items() if isinstance(value, str | Path)}
     guilty = next((o for o, path in paths.items() if Path(str(file)).is_relative_to(path)), key)
     return table.fault(guilty, f"{file}: {error.strerror}")

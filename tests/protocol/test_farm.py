@@ -206,4 +206,7 @@ def test_an_agent_that_logs_in_nowhere_trusts_nobody(tmp_path: Path):
     config = str(write_config(tmp_path, profiles=PROFILES, agent=SIMULATED))
     ended = usher("hosts", "trust", "ts1", "-c", config)
     assert ended.returncode == 2
-    assert "agent.type: simulated logs in to no server: choose 'usher' or 'ssh'" in ended.stderr
+    assert (
+        "agent.type: simulated logs in to no server: choose 'usher', 'ssh' or 'mixed'"
+        in ended.stderr
+    )

@@ -217,7 +217,8 @@ def test_a_profile_file_that_is_empty_leaves_the_old_one(tmp_path: Path):
         before = daemon.post(user="alice", password="wonder", task="listsessions").text
         (tmp_path / "profiles.conf").write_text("")
         daemon.hang_up()
-        daemon.log.wait_for(r"stays as it was: .*profiles\.conf:1: \[: there is no \[section\]")
+        daemon.log.wait_for(r"profiles\.conf:1: \[: there is no \[section\]")
+        daemon.log.wait_for("was read again")
         after = daemon.post(user="alice", password="wonder", task="listsessions").text
         assert after.partition("\n")[2] == before.partition("\n")[2]
 

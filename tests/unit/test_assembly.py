@@ -38,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ("profiles.conf", "[a]\nfile\n"),
         ("profiles.conf", "[a]\nwidth = wide\n"),
+        ("profiles.conf", ""),
         ("users", "file:x\n"),
     ],
 )
@@ -53,7 +54,7 @@ def test_a_file_that_is_not_there_keeps_the_daemon_from_its_work(folder):
         assemble(load(folder / "usher.toml"))
 
 
-@pytest.mark.parametrize("text", ["[DEFAULT\n[a]\n", "acl-users-allow = x\n[a]\n", ""])
+@pytest.mark.parametrize("text", ["[DEFAULT\n[a]\n", "acl-users-allow = x\n[a]\n"])
 def test_profiles_that_may_have_lost_their_rules_keep_the_daemon_from_its_work(folder, text):
     (folder / "profiles.conf").write_text(text)
     with pytest.raises(ConfigError, match=r"profiles\.conf:1: .*not taken"):

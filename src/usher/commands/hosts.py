@@ -84,7 +84,9 @@ def install(config: Config, name: str, *, apply: bool) -> int:
     if not apply:
         print(script, end="")
         return 0
-    ssh = ["ssh", "-p", str(server.port), f"root@{server.address}", "sh", "-s"]
+    known = f"UserKnownHostsFile=~/.ssh/known_hosts {_options(config)['known_hosts']}"
+    options = ["-p", str(server.port), "-o", known, "-o", f"HostKeyAlias={_pattern(server)}"]
+    ssh = ["ssh", *options, f"root@{server.address}", "sh", "-s"]
     print(f"usher: {shlex.join(ssh)}", file=sys.stderr)
     done = subprocess.run(ssh, input=script, text=True, check=False)  # noqa: S603 - no shell
     return done.returncode
@@ -99,7 +101,7 @@ def _options(config: Config) -> Mapping[str, Any]:
         defaults = getattr(kind.__init__, "__kwdefaults__", None) or {}
         if "known_hosts" in defaults:
             return {**defaults, **arguments(kind, candidate)}
-    message = f"{table.values['type']} logs in to no server: choose 'usher' or 'ssh'"
+    message = f"{table.values['type']} logs in to no server: choose 'usher', 'ssh' or 'mixed'"
     raise ConfigError([table.fault("type", message)])
 
 

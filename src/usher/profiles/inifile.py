@@ -9,7 +9,7 @@ import stat
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -63,8 +63,8 @@ class IniFile:
 
     def __init__(self, *, path: Path = Path("/etc/x2go/broker/x2gobroker-sessionprofiles.conf")):
         self._path = path
-        self._loader = _loader(path)
-        self._reading = _Reading(Loaded(), Catalogue(()), frozenset())
+        self._memory = _memory(path)
+        self._reading = self._memory.reading
         self._signature = _look(path)
         self._refused: tuple[Fault, ...] = ()
         self._renewed = asyncio.Event()
@@ -146,7 +146,7 @@ class IniFile:
 
     def _make(self, text: str) -> Steps[_Reading]:
         """What the text means, without changing anything that clients can see."""
-        loaded = yield from self._loader.load(text)
+        loaded = yield from self._memory.loader.load(text)
         yield
         servers = frozenset(s for p in loaded.profiles for s in (*p.servers, p.gate) if s)
         yield
@@ -159,7 +159,8 @@ class IniFile:
         if not reading.loaded.whole:
             self._refused = reading.loaded.faults
             return
-        self._reading, self._refused = reading, ()
+        self._reading = self._memory.reading = reading
+        self._refused = ()
         self._renewed.set()
 
     def _keep(self, error: OSError) -> None:
@@ -169,10 +170,20 @@ class IniFile:
         self._signature = self._signature[:1]
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What whoever reads the configuration again still knows of a file: the last good reading."""
+
+    loader: Loader
+    reading: _Reading = field(
+        default_factory=lambda: _Reading(Loaded(), Catalogue(()), frozenset())
+    )
+
+
 @lru_cache(maxsize=8)
-def _loader(path: Path) -> Loader:
-    """One for each file: whoever reads the configuration again makes only what has changed."""
-    return Loader(path)
+def _memory(path: Path) -> _Memory:
+    """One for each file: only what has changed is made anew, and what is spoilt is not taken."""
+    return _Memory(Loader(path))
 
 
 def _with_maps(reading: _Reading) -> _Reading:

@@ -172,7 +172,7 @@ def _lost(found: Sequence[Block]) -> Iterator[tuple[int, Note]]:
         yield 0, Note(line, key, f"{message}. {_CLOSED}", fatal=True)
         return
     if len(found) == 1:
-        yield 0, Note(1, "[", f"there is no [section]: write one. {_CLOSED}", fatal=True)
+        yield 0, Note(1, "[", f"there is no [section]: write one. {_CLOSED}")
 
 
 def _wrong(block: Block, count: int) -> Note | None:

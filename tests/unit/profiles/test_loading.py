@@ -157,7 +157,8 @@ def test_what_may_have_been_the_defaults_spoils_the_file_as_a_whole(text, line):
     loaded = load(text)
     assert (loaded.profiles, loaded.whole) == ((), False)
     (fault,) = [fault for fault in loaded.faults if "not taken" in fault.message]
-    assert fault.line == line and fault.fatal and not fault.warning
+    assert fault.line == line and not fault.warning
+    assert fault.fatal == ("]" in text)
 
 
 def test_a_file_that_is_not_whole_still_tells_all_its_faults():
