@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -160,6 +161,7 @@ async def test_a_host_key_is_shown_and_added_when_the_administrator_says_so(tmp_
         status, said = await answer("n\n")
         assert (status, "SHA256:" in said) == (1, True)
         assert right not in (tmp_path / "known_hosts").read_text()
+        assert (await answer(""))[0] == 1
         assert (await answer("y\n"))[0] == 0
         assert [
             line.split()[:3] for line in (tmp_path / "known_hosts").read_text().splitlines()
@@ -200,6 +202,23 @@ async def test_what_a_server_needs_is_a_script_that_a_shell_can_read(tmp_path: P
     assert read.returncode == 0
     assert '\nrestrict,command="/usr/lib/usher/usher-agent" ssh-ed25519 AAAA\n' in printed.stdout
     assert "NOPASSWD: /usr/lib/usher/usher-agent" in printed.stdout
+
+
+def test_the_script_is_run_at_the_server_whose_key_is_trusted(tmp_path: Path, monkeypatch):
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\ncat > {tmp_path}/script\nexit 7\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ssh.parent), prepend=os.pathsep)
+    (tmp_path / "id.pub").write_text("ssh-ed25519 AAAA us\n")
+    agent = {"type": "usher", "key": "id", "known_hosts": "known"}
+    config = write_config(tmp_path, profiles="[a]\nhost = h1 (192.0.2.1:2222)\n", agent=agent)
+    ended = usher("hosts", "install", "h1", "--apply", "-c", str(config))
+    assert ended.returncode == 7
+    words = (tmp_path / "words").read_text()
+    assert f"-p 2222 -o UserKnownHostsFile=~/.ssh/known_hosts {tmp_path}/known " in words
+    assert "-o HostKeyAlias=[h1]:2222 root@192.0.2.1 sh -s" in words
+    assert "ssh-ed25519 AAAA" in (tmp_path / "script").read_text()
 
 
 def test_an_agent_that_logs_in_nowhere_trusts_nobody(tmp_path: Path):
