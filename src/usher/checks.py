@@ -11,13 +11,14 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from usher import places
 from usher.config import Config, Table, core
 from usher.errors import ConfigError, Fault
 from usher.frontends.authorized import checked_folder
-from usher.frontends.tls import Certificate
+from usher.frontends.tls import Certificate, end_of
 from usher.plugins import blame
 from usher.tables import Audit, Http, Socket, Ssh
 
@@ -31,7 +32,7 @@ _LISTENING: Mapping[int | None, tuple[str, str]] = {
 
 def start(config: Config) -> list[Fault]:
     """What the tables of the core ask of this machine and do not get."""
-    faults = [*_strangers(config), *_two_at_one_port(config)]
+    faults = [*_strangers(config), *_two_at_one_port(config), *_ended(config)]
     for schema, key, attempt in _ATTEMPTS:
         if schema is Ssh and "ssh" not in config:
             continue
@@ -109,6 +110,14 @@ _ATTEMPTS: tuple[tuple[type, str, Callable[[Any], None]], ...] = (
     (Audit, "path", _append),
 )
 """What the daemon will do with a table at its start, as far as it leaves no trace."""
+
+
+def _ended(config: Config) -> Iterator[Fault]:
+    with suppress(ConfigError, OSError, ValueError):
+        certificate = core(config, Http).certificate
+        if certificate and (end := end_of(certificate)) < datetime.now(UTC):
+            message = f"{certificate} ended on {end:%Y-%m-%d}, and clients refuse it: renew it"
+            yield config.table_of(Http).fault("certificate", message, warning=True)
 
 
 _EVERYWHERE = frozenset(["", "0.0.0.0", "::"])  # noqa: S104 - to be compared with

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from authority import Authority
 
 from usher import checks
@@ -100,6 +102,16 @@ def test_what_would_stop_the_start_is_told_and_nothing_is_made(folder: Path, tex
 )
 def test_what_can_start_has_no_fault(folder: Path, text: str):
     assert faults_of(folder, text) == []
+
+
+def test_a_certificate_that_has_ended_is_a_warning(folder: Path):
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    made = trustme.CA().issue_cert("127.0.0.1", not_after=yesterday)
+    (folder / "both").write_bytes(made.private_key_and_cert_chain_pem.bytes())
+    (folder / "both").chmod(0o600)
+    (told,) = faults_of(folder, PAIR.format("both", "both"))
+    assert f"both ended on {yesterday:%Y-%m-%d}, and clients refuse it: renew it" in told
+    assert "warning" in told
 
 
 def test_a_port_that_the_running_daemon_has_is_no_fault(tmp_path: Path):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from usher import places
@@ -68,3 +69,10 @@ class Certificate:
 
     def _use_newest(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         connection.context = self._newest
+
+
+def end_of(certificate: Path) -> datetime:
+    """When the certificate in this file ends. Raises OSError and ValueError."""
+    from cryptography import x509  # slow
+
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
