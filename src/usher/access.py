@@ -35,14 +35,17 @@ class Verdict:
 class Catalogue:
     """The profiles on offer, indexed so that a user costs what they see, not what there is."""
 
-    def __init__(self, profiles: Iterable[Profile], names: Names | None = None) -> None:
+    def __init__(
+        self,
+        profiles: Iterable[Profile],
+        names: Names | None = None,
+        lists: Iterable[Lists] | None = None,
+    ) -> None:
         self.profiles = tuple(profiles)
         self._position = {p.section or p.id: i for i, p in enumerate(self.profiles)}
         self._position |= {p.id: i for i, p in enumerate(self.profiles)}
         self._every = (1 << len(self.profiles)) - 1
-        self._users = _Lists(p.access.users for p in self.profiles)
-        self._groups = _Lists(p.access.groups for p in self.profiles)
-        self._clients = _Lists(p.access.clients for p in self.profiles)
+        self._users, self._groups, self._clients = lists or lists_of(self.profiles)
         self._networks = _Networks(self._clients)
         self._free = self._every & ~(self._users.present | self._groups.present)
         self._unruled = self._free & ~self._clients.present
@@ -125,7 +128,14 @@ class _Stages(NamedTuple):
     visible: int
 
 
-class _Lists:
+def lists_of(profiles: Sequence[Profile]) -> Iterator[Lists]:
+    """The rules for users, groups and clients. Each takes its time, where there are thousands."""
+    yield Lists(profile.access.users for profile in profiles)
+    yield Lists(profile.access.groups for profile in profiles)
+    yield Lists(profile.access.clients for profile in profiles)
+
+
+class Lists:
     """One kind of rule of every profile, as bits."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -167,7 +177,7 @@ class _Resolved(NamedTuple):
 class _Networks:
     """The client entries of every profile: which of them cover an address?"""
 
-    def __init__(self, lists: _Lists) -> None:
+    def __init__(self, lists: Lists) -> None:
         self._lists = lists
         self._of_length: defaultdict[tuple[int, int], dict[int, list[str]]] = defaultdict(dict)
         self.resolved = _Resolved({}, 0)

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from usher.access import Catalogue
+from usher.access import Catalogue, lists_of
 from usher.accounts import read_map
 from usher.errors import Fault
 from usher.model import Option, Profile, Server, User
 from usher.profiles.loading import Loaded, Loader, lines_with
 from usher.profiles.names import resolve
-from usher.profiles.pace import Steps, at_once, in_turns, nothing_collected
+from usher.profiles.pace import Steps, at_once, dropped, gathered, in_turns, nothing_collected
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,9 @@ class IniFile:
             text = await asyncio.to_thread(_read, self._path, settled)
             with nothing_collected():
                 reading = await in_turns(self._make(text))
+            before = [*self._reading.loaded.profiles]
             self._take(await asyncio.to_thread(_with_maps, reading))
+            await in_turns(dropped(before))
         except OSError as error:
             self._keep(error)
         wrong = _wrong(self.faults())
@@ -152,7 +154,8 @@ class IniFile:
         yield
         catalogue = self._reading.catalogue
         if loaded.profiles != catalogue.profiles:
-            catalogue = Catalogue(loaded.profiles, catalogue.names)
+            lists = yield from gathered(lists_of(loaded.profiles))
+            catalogue = Catalogue(loaded.profiles, catalogue.names, lists)
         return _Reading(loaded, catalogue, servers, loaded.faults)
 
     def _take(self, reading: _Reading) -> None:

@@ -62,6 +62,13 @@ def gathered(items: Iterable[_T]) -> Steps[list[_T]]:
     return found
 
 
+def dropped(items: list[_T]) -> Steps[None]:
+    """Let go of the items, one a step: to free ten thousand at once takes its time."""
+    while items:
+        items.pop()
+        yield
+
+
 @contextmanager
 def nothing_collected() -> Iterator[None]:
     """What is made here lives on, and refers to itself nowhere.

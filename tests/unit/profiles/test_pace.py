@@ -8,7 +8,7 @@ import gc
 import pytest
 
 from usher.profiles import pace
-from usher.profiles.pace import Steps, at_once, gathered, in_turns, nothing_collected
+from usher.profiles.pace import Steps, at_once, dropped, gathered, in_turns, nothing_collected
 
 
 def counted(turns: list[int]) -> Steps[int]:
@@ -36,6 +36,12 @@ def test_the_result_is_the_same_wherever_it_is_worked_on(run, monkeypatch: pytes
     monkeypatch.setattr(pace, "REST_SECONDS", 0.0)
     assert run(counted([])) == asyncio.run(asyncio.to_thread(at_once, counted([]))) == 42
     assert run(gathered("abc")) == ["a", "b", "c"]
+
+
+def test_what_is_dropped_goes_one_by_one():
+    items = [*"abc"]
+    left = [len(items) for _ in dropped(items)]
+    assert left == [2, 1, 0]
 
 
 def test_the_collector_rests_meanwhile_and_works_again_whatever_happens():
