@@ -33,7 +33,10 @@ class Verdict:
 
 
 class Catalogue:
-    """The profiles on offer, indexed so that a user costs what they see, not what there is."""
+    """The profiles on offer, indexed so that a user costs what they see, not what there is.
+
+    ``lists``: those of ``lists_of`` these profiles, where they have been made beforehand.
+    """
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from usher import places
-from usher.errors import Fault, decoded
+from usher.errors import Fault
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def read_map(path: str, before: AccountMap = AccountMap()) -> AccountMap:
     file = Path(path)
     stamp = places.stamp(file)  # before reading: a change while we read is then seen
     try:
-        lines = decoded(file.read_bytes()).splitlines()
+        lines = places.text(file).splitlines()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         fault = Fault(file, 1, "file", f"cannot be read, the last good one stays: {why}")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache, partial
 
 from usher.changes import NEVER
-from usher.farm import Farm, outlook
+from usher.farm import Farm, as_candidate
 from usher.model import Candidate, Load, Server, User
 from usher.ports import Ranking, Selector
 from usher.ranks import Ranks, Row
@@ -77,5 +77,5 @@ def _of_interest(settings: Settings) -> tuple[object, ...]:
 
 
 def _look(settings: Settings, server: Server, load: Load | str, leases: int) -> Candidate | None:
-    seen = outlook(server, load, leases, settings)
+    seen = as_candidate(server, load, leases, settings)
     return seen if isinstance(seen, Candidate) else None

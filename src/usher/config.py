@@ -21,7 +21,8 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from usher import tables
-from usher.errors import NOT_UTF8, ConfigError, Fault
+from usher.errors import ConfigError, Fault
+from usher.places import NOT_UTF8
 from usher.ports import KINDS
 
 T = TypeVar("T")

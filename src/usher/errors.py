@@ -20,8 +20,6 @@ from pathlib import Path
 
 from usher.logs import printable
 
-NOT_UTF8 = "is not UTF-8: save the file in that encoding"
-
 
 class BrokerError(Exception):
     """No. ``message`` is what the client reads, unless another is given."""
@@ -94,12 +92,3 @@ class ConfigError(Exception):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = tuple(faults)
-
-
-def decoded(data: bytes) -> str:
-    """The text of a file. Raises ValueError with the line that is none."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} {NOT_UTF8}") from error

@@ -196,7 +196,7 @@ class Farm:
 
     def outlook(self, server: Server, settings: Settings) -> Candidate | str:
         """The server as a candidate, or why it is none; promises may be old ones."""
-        return outlook(server, self.load(server), self.leases.on(server), settings)
+        return as_candidate(server, self.load(server), self.leases.on(server), settings)
 
     def load(self, server: Server) -> Load | str:
         """How busy the server is, or why it takes no new session at all."""
@@ -233,7 +233,9 @@ class Farm:
             del self._sessions[session.user]
 
 
-def outlook(server: Server, load: Load | str, leases: int, settings: Settings) -> Candidate | str:
+def as_candidate(
+    server: Server, load: Load | str, leases: int, settings: Settings
+) -> Candidate | str:
     """A server that is as busy as that, or cannot be had, as a candidate, or why it is none."""
     if isinstance(load, str):
         return load

@@ -43,7 +43,7 @@ async def grants(
     if not proxy:
         return Grants(direct)
     behind = replace(direct, client=source and await _address(proxy, selection.server))
-    if not (own or profile.options.get("sshproxysamekey")) or not profile.gate:
+    if not (own or profile.options.get("sshproxysamekey")) or not profile.key_proxy:
         return Grants(behind)  # they have their own ways to pass it
     if (name := _name_at(profile)) not in ("", BROKER_USER, user.name):
         raise Unavailable(detail=f"at the proxy {proxy.name} they would be {name}")

@@ -1,4 +1,4 @@
-"""Whether files, folders and addresses are of this machine, found out without touching them.
+"""Whether files, folders and addresses are of this machine, found out without changing them.
 
 Functions about files raise OSError with the path as ``filename`` and a remedy as ``strerror``.
 """
@@ -11,6 +11,8 @@ import pwd
 from ipaddress import ip_address
 from pathlib import Path
 from stat import S_IRWXO, S_ISCHR, S_ISREG
+
+NOT_UTF8 = "is not UTF-8: save the file in that encoding"
 
 SOCKET_BYTES = 107
 """The longest path of a Unix socket that Linux takes."""
@@ -31,6 +33,16 @@ def readable(path: Path) -> None:
         raise _trouble(errno.EINVAL, path, "is no file")
     if not os.access(path, os.R_OK):
         raise _trouble(errno.EACCES, path, f"cannot be read by {_myself()}")
+
+
+def text(path: Path) -> str:
+    """What is in the file. Raises OSError, and ValueError with the line that is no text."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line} {NOT_UTF8}") from error
 
 
 def private(path: Path) -> None:

@@ -20,7 +20,7 @@ import argon2
 import bcrypt
 
 from usher import places
-from usher.errors import AuthFailed, Fault, decoded
+from usher.errors import AuthFailed, Fault
 from usher.model import Client, Credential
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def _read(path: Path) -> _Users:
     stamp = places.stamp(path)
     checks: dict[str, Check] = {}
     faults = []
-    for number, username, line in _entries(decoded(path.read_bytes()).splitlines()):
+    for number, username, line in _entries(places.text(path).split("\n")):
         try:
             if username in checks:
                 raise ValueError("has a line above, and that one counts")

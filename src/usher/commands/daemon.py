@@ -15,8 +15,8 @@ from usher.tables import Socket
 
 Change = Callable[[Store], Coroutine[Any, Any, None]]
 
-
 ANSWER_SECONDS = 10.0
+"""An order takes a few seconds at most."""
 
 
 def tell(config: Config, order: str, name: str, change: Change, later: str) -> int:
@@ -43,7 +43,7 @@ def _order(config: Config, order: str, body: str) -> int:
     path = core(config, Socket).path
     try:
         status, _, said = ask(str(path), f"admin {order}", body.encode(), seconds=ANSWER_SECONDS)
-    except TimeoutError as error:
+    except (TimeoutError, BrokenPipeError) as error:
         raise OSError(f"the daemon at {path} does not answer: look at its log") from error
     print(said.decode().rstrip(), file=sys.stdout if status == 200 else sys.stderr)
     return 0 if status == 200 else 1

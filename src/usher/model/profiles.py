@@ -68,7 +68,7 @@ class Profile(Struct, frozen=True, eq=False, weakref=True):
         return Server(name, name, int(str(self.options.get("sshproxyport", 22))))
 
     @property
-    def gate(self) -> Server | None:
+    def key_proxy(self) -> Server | None:
         """The SSH proxy that one-time keys have to pass, if there is one."""
         is_ssh = self.options.get("sshproxytype") != "HTTP"
         return self.proxy if is_ssh and self.settings.session_autologin else None

@@ -150,7 +150,7 @@ class IniFile:
         """What the text means, without changing anything that clients can see."""
         loaded = yield from self._memory.loader.load(text)
         yield
-        servers = frozenset(s for p in loaded.profiles for s in (*p.servers, p.gate) if s)
+        servers = frozenset(s for p in loaded.profiles for s in (*p.servers, p.key_proxy) if s)
         yield
         catalogue = self._reading.catalogue
         if loaded.profiles != catalogue.profiles:

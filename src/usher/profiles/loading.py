@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from usher.errors import NOT_UTF8, Fault
+from usher.errors import Fault
 from usher.model import Option, Profile
+from usher.places import NOT_UTF8
 from usher.profiles.ids import safe_ids
 from usher.profiles.ini import Block, blocks, entries, split
 from usher.profiles.pace import Steps, gathered

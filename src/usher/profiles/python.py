@@ -84,7 +84,7 @@ class PythonFile:
             raise OSError(self._program.fault("select_profile", str(error))) from error
         if ":" in server.address and server not in self._servers:
             log.warning("%s", self._program.fault("select_profile", f"{said!r} {_UNSPEAKABLE}"))
-        for named in filter(None, (server, profile.gate)):
+        for named in filter(None, (server, profile.key_proxy)):
             _remember(self._servers, named, None)
         return (server,)
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from usher import settings
-from usher.errors import NOT_UTF8
 from usher.model import Option
 from usher.options import KEYS
+from usher.places import NOT_UTF8
 from usher.profiles.hosts import read_hosts
 from usher.profiles.ini import split
 from usher.profiles.rules import ACL_KEYS, ANY_ORDER, LISTS, Unreadable, check, strange_names
@@ -22,9 +22,8 @@ from usher.qsettings import is_quoted, unquote
 
 NOT_SET: Final = "not-set"
 _HONOURED: Final = "holds here, as it did not with earlier brokers: see usher why"
-_TAKEN: Final = "is taken away, and nobody is kept out by it: write ALL to the deny list to close"
+_OPEN: Final = "and nobody is kept out by it: write ALL to the deny list to close"
 _ONE_NAME: Final = "separate names with commas, without quotes, and write nothing behind them"
-_NO_LIST: Final = "is empty, and nobody is kept out by it: write ALL to the deny list to close"
 _ACL_KEYS: Final = tuple(sorted(ACL_KEYS))
 _OURS: Final = frozenset(["status", "running", "suspended"])
 _HALF: Final = re.compile("[\ud800-\udfff]")
@@ -75,7 +74,8 @@ def read_entry(key: str, text: str | None, *, literal: bool = False) -> Statemen
         if not is_text(text):
             raise ValueError(NOT_UTF8)
         if text == NOT_SET:
-            return _doubtful(key, Use.NOTHING, "", *([_TAKEN] if key in LISTS else []))
+            taken = [f"is taken away, {_OPEN}"] if key in LISTS else []
+            return _doubtful(key, Use.NOTHING, "", *taken)
         read = _READERS.get(key.partition("-")[0].lower(), _option)
         return read(sys.intern(key), text, literal)
     except ValueError as error:
@@ -124,7 +124,7 @@ def _acl(key: str, text: str, literal: bool) -> Statement:
     except Unreadable as error:
         return Statement(key, Use.ACL, text, (Note(0, key, f"nobody passes: {error}"),))
     if key in LISTS and not text:
-        return _doubtful(key, Use.ACL, text, _NO_LIST)
+        return _doubtful(key, Use.ACL, text, f"is empty, {_OPEN}")
     honoured = key == ANY_ORDER and text == "allow-deny"
     strange = [f"{name!r} is one name: {_ONE_NAME}" for name in strange_names(key, text)]
     return _doubtful(key, Use.ACL, text, *([_HONOURED] if honoured else strange))
